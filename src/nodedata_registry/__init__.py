@@ -1,0 +1,1 @@
+"""A model registry with semantic versions that are checked against evidence."""
