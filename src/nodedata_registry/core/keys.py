@@ -35,7 +35,7 @@ def make_key(random: bytes) -> str:
     significant digit first, padded with `0`.
 
     >>> make_key(bytes(32))
-    'nd_live_000000000000000000000000000000002d2EY9'
+    'nd_live_000000000000000000000000000000002wjyrI'
 
     Raises:
         TypeError: `random` is not 32 bytes long, which is a programming error.
