@@ -209,9 +209,9 @@ def _disagreement(card: TensorSpec, file: TensorSpec) -> str | None:
         return f"disagree on the shape of `{file.name}`"
     if card.dtype is not None and file.dtype is not None and card.dtype != file.dtype:
         return f"disagree on the dtype of `{file.name}`"
-    if card.names is not None and file.shape and file.shape[-1] != len(card.names):
-        if not is_dynamic(file.shape[-1]):
-            return f"disagree on how many elements `{file.name}` has ({len(card.names)} names)"
+    last = file.shape[-1] if file.shape else 0
+    if card.names is not None and not is_dynamic(last) and last != len(card.names):
+        return f"disagree on how many elements `{file.name}` has ({len(card.names)} names)"
     return None
 
 
