@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from nodedata_registry.errors import (
     InsufficientStorage,
     ServerError,
 )
+from nodedata_registry.server.blobs import durable
 from nodedata_registry.server.blobs.disk import DiskBlobStore
 
 WEIGHTS = b"weights" * 1000
@@ -242,6 +245,23 @@ def test_a_start_leaves_an_old_temp_file_whose_writer_lives(tmp_path: Path) -> N
     assert not temp.exists()
 
 
+# --- deletions and puts -------------------------------------------------------------------------
+
+
+def test_a_deletion_waits_for_a_put_in_its_folder_and_sees_that_the_block_is_young(tmp_path: Path) -> None:
+    store = DiskBlobStore(tmp_path)
+    store.put(DIGEST, WEIGHTS)
+    listed_at = datetime.now(timezone.utc)
+    with ThreadPoolExecutor(1) as pool:
+        with durable.locked_folder(block_file(tmp_path).parent, exclusive=False):
+            deleting = pool.submit(store.delete, DIGEST, stored_before=listed_at)
+            time.sleep(0.2)
+            assert not deleting.done()
+            assert store.put(DIGEST, WEIGHTS) is False
+        assert deleting.result() is False
+    assert store.has(DIGEST)
+
+
 # --- kill -9 ------------------------------------------------------------------------------------
 
 PUT_MANY = (
@@ -321,9 +341,9 @@ def test_a_put_syncs_the_file_then_links_it_then_syncs_its_folders_then_answers(
         position(calls, r"fsync\(\d+<[^>]*/blocks>"),
         position(calls, rf"mkdir\w*\(.*{inner}\""),
         position(calls, rf"fsync\(\d+<[^>]*{outer}>"),
-        position(calls, r"write\(\d+<[^>]*/tmp/"),
-        position(calls, r"fsync\(\d+<[^>]*/tmp/"),
-        position(calls, rf"link\w*\(.*/tmp/.*{DIGEST}"),
+        position(calls, r"write\(\d+<[^>]*/data/tmp/"),
+        position(calls, r"fsync\(\d+<[^>]*/data/tmp/"),
+        position(calls, rf"link\w*\(.*/data/tmp/.*{DIGEST}"),
         position(calls, rf"fsync\(\d+<[^>]*{inner}>"),
         position(calls, r"write\(1<.*put True"),
     ]

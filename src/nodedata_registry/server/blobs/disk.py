@@ -22,8 +22,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from blake3 import blake3
-
+from nodedata_registry.core.digests import block_digest
 from nodedata_registry.core.sweep import StoredBlock
 from nodedata_registry.errors import (
     BlockNotFound,
@@ -233,7 +232,7 @@ def _stored_at(status: os.stat_result) -> datetime:
 
 
 def _check_bytes(digest: str, data: bytes, what: str) -> None:
-    found = blake3(data).hexdigest()
+    found = block_digest(data)
     if found != digest:
         raise DigestMismatch(
             f"block {digest}: {what} ({len(data)} bytes) have the BLAKE3 {found}",
