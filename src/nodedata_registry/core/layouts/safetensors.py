@@ -121,8 +121,8 @@ def _check_size(entry: _Entry) -> None:
         refuse(f"Tensor '{shown(entry.name)}' of dtype {entry.dtype} does not fill whole bytes.", entry.name)
     if entry.end - entry.begin != bits // 8:
         refuse(
-            f"Tensor '{shown(entry.name)}' ({entry.dtype}, shape {list(entry.shape)}) needs {bits // 8} bytes, "
-            f"its data_offsets give {entry.end - entry.begin}.",
+            f"Tensor '{shown(entry.name)}' ({entry.dtype}, shape {list(entry.shape)}) needs "
+            f"{bits // 8} bytes, its data_offsets give {entry.end - entry.begin}.",
             entry.name,
         )
 
