@@ -33,6 +33,10 @@ LATEST = "latest"
 DIGEST_PREFIX = "sha256:"
 
 _LINE_BREAKING = ("Cc", "Cs", "Zl", "Zp")
+# JavaScript's white space without line breaks and tabs, which are refused as control characters.
+_WHITE_SPACE = (
+    " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\ufeff"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +161,9 @@ def resolve(candidates: Sequence[Candidate], selector: Selector) -> Candidate:
     """Return the one revision that `selector` means among a model's revisions.
 
     `candidates` are all revisions of the model, ascending by version. An exact version, a range or `latest`
-    costs a binary search, plus one step for each yanked, retired or quarantined match above the answer; a digest
-    is looked for from the top, at worst through all of them. Whether a yanked answer is refused or warned about
-    is the caller's business.
+    costs a binary search, plus one step for each yanked, retired or quarantined match above the answer; a
+    digest is looked for from the top, at worst through all of them. Whether a yanked answer is refused or
+    warned about is the caller's business.
 
     Raises `RevisionNotFound` if nothing matches, `RevisionRetired` if all that match are retired,
     `RevisionQuarantined` if none that match is served and one of them was taken down.
@@ -204,7 +208,7 @@ def _checked(text: str) -> str:
     for character in text:
         if unicodedata.category(character) in _LINE_BREAKING:
             raise _refused(f"the selector {text!a} contains the control character {character!a}.")
-    trimmed = text.strip(" \ufeff").strip().strip(" \ufeff")
+    trimmed = text.strip(_WHITE_SPACE)
     if not trimmed:
         # An unset variable of a CI job must never come to mean "any version".
         raise _refused(
@@ -216,7 +220,7 @@ def _checked(text: str) -> str:
 
 def _full_version(text: str) -> Version | None:
     """Return the version if `text` is one full version, with or without `=` and `v` before it."""
-    body = text.removeprefix("=").lstrip(" ") if text.startswith("=") else text
+    body = text[1:].lstrip(_WHITE_SPACE) if text.startswith("=") else text
     try:
         return Version.parse(body.removeprefix("v"))
     except InvalidVersion:
