@@ -26,6 +26,8 @@ LEASE_SECONDS = 24 * 3600
 GRACE_SECONDS = 24 * 3600
 """How old a block must be, by default, before a sweep may take it."""
 
+_MAX_GRACE_SECONDS = 10 * 365 * 24 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class StoredBlock:
@@ -89,10 +91,12 @@ def plan_sweep(
     stored gives an empty plan. Reads `stored` once; memory grows with what goes, not with what stays.
 
     Raises:
-        InvalidRequest: `grace_seconds` is negative.
+        InvalidRequest: `grace_seconds` is negative or more than ten years.
     """
-    if not grace_seconds >= 0:
-        raise InvalidRequest(f"grace_seconds is {grace_seconds}; it must be 0 or more", field="grace_seconds")
+    if not 0 <= grace_seconds <= _MAX_GRACE_SECONDS:
+        raise InvalidRequest(
+            f"grace_seconds is {grace_seconds}; it takes 0 to {_MAX_GRACE_SECONDS}", field="grace_seconds"
+        )
     grace = timedelta(seconds=grace_seconds)
     delete: list[StoredBlock] = []
     kept = {"referenced": 0, "leased": 0, "young": 0}
