@@ -38,6 +38,18 @@ from nodedata_registry.server.rows import (
 )
 
 
+class MetaRows(Protocol):
+    """Facts about the registry as a whole, as text by name (its id, when it was created, …)."""
+
+    def get(self, name: str) -> str | None:
+        """Return the value, `None` if it was never set."""
+        ...
+
+    def set(self, name: str, value: str) -> None:
+        """Set or replace the value."""
+        ...
+
+
 class AccountRows(Protocol):
     """Accounts and their API keys."""
 
@@ -254,6 +266,7 @@ class EventRows(Protocol):
 class ReadTransaction(Protocol):
     """One consistent view of the catalog."""
 
+    meta: MetaRows
     accounts: AccountRows
     workspaces: WorkspaceRows
     models: ModelRows
