@@ -1,1 +1,1 @@
-"""TODO."""
+"""Element-level arithmetic on weights: canonical bytes, digests, exact counts of what changed."""
