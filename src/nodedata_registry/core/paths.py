@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nodedata_registry.errors import InvalidPath
 
@@ -28,6 +29,15 @@ _DEVICES = frozenset(
     + [device + digit for device in ("com", "lpt") for digit in "0123456789¹²³"]
 )
 _SHOWN_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A file, or a folder and one of the paths in it."""
+
+    spelling: str
+    path: str
+    is_file: bool
 
 
 def check_path(text: str, *, field: str = "files") -> str:
@@ -56,13 +66,13 @@ def check_paths(paths: Iterable[str], *, field: str = "files") -> None:
 
     Raises `InvalidPath`, naming both paths of a clash.
     """
-    seen: dict[str, tuple[str, str, bool]] = {}
+    seen: dict[str, _Place] = {}
     for path in paths:
         check_path(path, field=field)
-        _claim(seen, path, path, is_file=True, field=field)
+        _claim(seen, _Place(path, path, is_file=True), field)
         at = path.find("/")
         while at >= 0:
-            _claim(seen, path[:at], path, is_file=False, field=field)
+            _claim(seen, _Place(path[:at], path, is_file=False), field)
             at = path.find("/", at + 1)
 
 
@@ -77,21 +87,20 @@ def fold_path(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
-def _claim(
-    seen: dict[str, tuple[str, str, bool]], spelling: str, path: str, *, is_file: bool, field: str
-) -> None:
+def _claim(seen: dict[str, _Place], claim: _Place, field: str) -> None:
     """Record a file or folder, or refuse it because another holds its place."""
-    other, other_path, other_is_file = seen.setdefault(fold_path(spelling), (spelling, path, is_file))
-    if other != spelling:
-        raise _refused(path, f"{_shown(other_path)} differs from it only in upper and lower case", field)
-    if other_path == path and not is_file:
+    other = seen.setdefault(fold_path(claim.spelling), claim)
+    if other is claim:
         return
-    if is_file and other_is_file and other_path is not path:
-        raise _refused(path, "it is given twice", field)
-    if is_file != other_is_file:
-        raise _refused(
-            path, f"{_shown(other)} cannot be a file and a folder at once ({_shown(other_path)})", field
-        )
+    if other.spelling != claim.spelling:
+        problem = f"{_shown(claim.spelling)} and {_shown(other.spelling)} differ only in upper and lower case"
+        raise _refused(claim.path, problem, field)
+    if other.is_file and claim.is_file:
+        raise _refused(claim.path, "it is given twice", field)
+    if other.is_file or claim.is_file:
+        clash = other if claim.is_file else claim
+        problem = f"{_shown(clash.spelling)} cannot be a file and the folder of {_shown(clash.path)} at once"
+        raise _refused(claim.path, problem, field)
 
 
 def _path_problem(text: str) -> str | None:
