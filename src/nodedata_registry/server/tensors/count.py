@@ -108,9 +108,8 @@ def _codes(data: NDArray[np.uint8], dtype: str) -> NDArray[np.generic]:
         return _split_sixes(data)
     if len(data) % (bits // 8):
         raise InvalidRequest(f"The bytes of a {dtype} tensor do not fill whole scalars.")
-    if bits == 128:
-        return data.view("<c16")
-    return data.view(f"<u{bits // 8}")
+    codes: NDArray[np.generic] = data.view(np.dtype("<c16" if bits == 128 else f"<u{bits // 8}"))
+    return codes
 
 
 def _split_bits(data: NDArray[np.uint8], bits: int) -> NDArray[np.generic]:
@@ -121,7 +120,9 @@ def _split_bits(data: NDArray[np.uint8], bits: int) -> NDArray[np.generic]:
 
 def _split_sixes(data: NDArray[np.uint8]) -> NDArray[np.generic]:
     """Return scalars of 6 bits, four to three bytes, the first in the low bits."""
-    groups = data[: len(data) // 3 * 3].reshape(-1, 3).astype(np.uint32)
+    if len(data) % 3:
+        raise InvalidRequest("The bytes of a tensor of 6-bit scalars do not fill groups of four.")
+    groups = data.reshape(-1, 3).astype(np.uint32)
     words = groups[:, 0] | groups[:, 1] << np.uint32(8) | groups[:, 2] << np.uint32(16)
     shifts = np.array([0, 6, 12, 18], dtype=np.uint32)
     return ((words[:, None] >> shifts) & np.uint32(63)).astype(np.uint8).reshape(-1)
