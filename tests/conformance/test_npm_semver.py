@@ -89,6 +89,15 @@ def _release(folder: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("-")[0].split("."))
 
 
+def _bundled_copies(place: Path) -> list[Path]:
+    """Where npm, which itself needs the package, keeps its copy."""
+    done = subprocess.run(
+        [_tool("npm"), "root", "--global"], cwd=place, capture_output=True, text=True, timeout=60, check=False
+    )
+    homes = [Path(_tool("npm")).resolve().parents[1], Path(done.stdout.strip()) / "npm"]
+    return [home / "node_modules" / "semver" for home in homes]
+
+
 @pytest.fixture(scope="module")
 def semver_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The installed package; where npm cannot reach its registry, the copy that npm itself is made of."""
@@ -101,9 +110,9 @@ def semver_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     if done.returncode == 0:
         return place / "node_modules" / "semver"
-    bundled = Path(_tool("npm")).resolve().parents[1] / "node_modules" / "semver"
-    if bundled.is_dir() and _release(bundled) >= MIN_SEMVER:
-        return bundled
+    for bundled in _bundled_copies(place):
+        if bundled.is_dir() and _release(bundled) >= MIN_SEMVER:
+            return bundled
     pytest.fail(f"npm could not install semver:\n{done.stderr[-2000:]}")
 
 
