@@ -7,7 +7,6 @@ sides give `n` and the values are rates (0 to 1, no unit), Welch's t test where 
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -130,4 +129,4 @@ def _as_float(value: Fraction) -> float:
     try:
         return float(value)
     except OverflowError:  # infinity has no JSON form
-        return math.copysign(sys.float_info.max, value)
+        return sys.float_info.max if value > 0 else -sys.float_info.max

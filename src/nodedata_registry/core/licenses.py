@@ -204,7 +204,7 @@ def _is_known(token: str) -> bool:
 
 
 def _nearest(text: str) -> str:
-    asked = text.casefold().replace(" ", "-").replace("license-", "")[:100]
+    asked = text.casefold().replace(" ", "-").replace("license-", "").removesuffix("-license")[:100]
     known = [*LICENSES, *_HUB_ONLY, *_HUB_ALIASES]
     # A cutoff of 0 always names one: a poor hint is better than none.
     found = difflib.get_close_matches(asked, sorted(known), n=1, cutoff=0.0)[0]

@@ -50,13 +50,13 @@ def student_p(t: float, degrees: float) -> float:
     >>> round(student_p(2.0, 10), 6)
     0.073388
     """
-    if degrees > _LARGE_DEGREES:
-        # Abramowitz and Stegun, 26.7.8: the error falls with the square of the degrees.
-        normal = abs(t) * (1 - 1 / (4 * degrees)) / math.sqrt(1 + t / degrees * t / 2)
-        return math.erfc(normal / math.sqrt(2))
     ratio = abs(t) / math.sqrt(degrees)
     if ratio > 1e150:  # its square would overflow; the tail is 0 long before
         return 0.0
+    if degrees > _LARGE_DEGREES:
+        # Abramowitz and Stegun, 26.7.8: the error falls with the square of the degrees.
+        normal = abs(t) * (1 - 1 / (4 * degrees)) / math.sqrt(1 + ratio * ratio / 2)
+        return math.erfc(normal / math.sqrt(2))
     squared = ratio * ratio
     return incomplete_beta(degrees / 2, 0.5, 1 / (1 + squared), squared / (1 + squared))
 
