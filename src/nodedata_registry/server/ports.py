@@ -1,4 +1,4 @@
-"""What services need of the outside: the catalog and the block store, as protocols.
+"""What services need of the outside: catalog, block store and background runs, as protocols.
 
 Everything is synchronous. A `Catalog` hands out transactions; the row groups on a transaction are
 one protocol each. Unless said otherwise: `get` returns `None` for what is absent, lists are in
@@ -8,8 +8,9 @@ without an exception; after that it is both, across power cuts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -18,8 +19,7 @@ from nodedata_registry.core.manifest import Manifest
 from nodedata_registry.core.retention import Policy
 from nodedata_registry.core.selectors import Candidate
 from nodedata_registry.core.versions import Version
-from nodedata_registry.server.blob_port import BlobStore as BlobStore
-from nodedata_registry.server.blob_port import StoredBlock as StoredBlock
+from nodedata_registry.server.blob_port import BlobStore, StoredBlock
 from nodedata_registry.server.rows import (
     AccountRow,
     ContentRow,
@@ -50,21 +50,53 @@ class MetaRows(Protocol):
         ...
 
 
+__all__ = [
+    "AccountRows",
+    "BlobStore",
+    "Catalog",
+    "ContentRows",
+    "DiffRows",
+    "DiffRunner",
+    "EventRows",
+    "MetaRows",
+    "ModelRows",
+    "Progress",
+    "ReadTransaction",
+    "RevisionRows",
+    "StoredBlock",
+    "UploadRows",
+    "WorkspaceRows",
+    "WriteTransaction",
+]
+
+
 class AccountRows(Protocol):
     """Accounts and their API keys."""
 
-    def add(self, row: AccountRow) -> None: ...
-    def get(self, account_id: str) -> AccountRow | None: ...
+    def add(self, row: AccountRow) -> None:
+        """Write a new account."""
+        ...
+
+    def get(self, account_id: str) -> AccountRow | None:
+        """Return the account with that id."""
+        ...
+
     def any(self) -> bool:
         """Return whether any account exists (false only before the first start finished)."""
         ...
 
-    def add_key(self, row: KeyRow) -> None: ...
+    def add_key(self, row: KeyRow) -> None:
+        """Write a new key."""
+        ...
+
     def key_by_secret(self, secret_sha256: str) -> KeyRow | None:
         """Return the key whatever its state; the caller judges expiry and revocation."""
         ...
 
-    def key(self, key_id: str) -> KeyRow | None: ...
+    def key(self, key_id: str) -> KeyRow | None:
+        """Return the key with that id, whatever its state."""
+        ...
+
     def keys_of(self, account_id: str) -> list[KeyRow]:
         """Return the account's keys, oldest first, revoked ones included."""
         ...
@@ -81,16 +113,34 @@ class WorkspaceRows(Protocol):
         """Raise `NameTaken` when the slug, or a look-alike, was ever used."""
         ...
 
-    def get(self, workspace_id: str) -> WorkspaceRow | None: ...
-    def by_slug(self, slug: str) -> WorkspaceRow | None: ...
-    def set_policy(self, workspace_id: str, policy: Policy | None) -> None: ...
+    def get(self, workspace_id: str) -> WorkspaceRow | None:
+        """Return the workspace with that id."""
+        ...
+
+    def by_slug(self, slug: str) -> WorkspaceRow | None:
+        """Return the workspace with just that slug; look-alikes are not found."""
+        ...
+
+    def set_policy(self, workspace_id: str, policy: Policy | None) -> None:
+        """Replace the retention policy; `None` keeps everything."""
+        ...
+
     def all(self) -> list[WorkspaceRow]:
         """Return every workspace by slug."""
         ...
 
-    def put_member(self, workspace_id: str, account_id: str, role: Role) -> None: ...
-    def remove_member(self, workspace_id: str, account_id: str) -> bool: ...
-    def members(self, workspace_id: str) -> list[MemberRow]: ...
+    def put_member(self, workspace_id: str, account_id: str, role: Role) -> None:
+        """Give the account a role, in place of any that it has."""
+        ...
+
+    def remove_member(self, workspace_id: str, account_id: str) -> bool:
+        """Take the role away; return whether there was one."""
+        ...
+
+    def members(self, workspace_id: str) -> list[MemberRow]:
+        """Return the members by account name."""
+        ...
+
     def roles_of(self, account_id: str) -> dict[str, Role]:
         """Return the account's role by workspace id."""
         ...
@@ -103,10 +153,21 @@ class ModelRows(Protocol):
         """Raise `NameTaken` when the name, or a look-alike, was ever used in the workspace."""
         ...
 
-    def get(self, model_id: str) -> ModelRow | None: ...
-    def by_ref(self, workspace: str, name: str) -> ModelRow | None: ...
-    def in_workspace(self, workspace_id: str) -> list[ModelRow]: ...
-    def set_visibility(self, model_id: str, visibility: str) -> None: ...
+    def get(self, model_id: str) -> ModelRow | None:
+        """Return the model with that id."""
+        ...
+
+    def by_ref(self, workspace: str, name: str) -> ModelRow | None:
+        """Return the model with just that name; look-alikes are not found."""
+        ...
+
+    def in_workspace(self, workspace_id: str) -> list[ModelRow]:
+        """Return the models of a workspace by name."""
+        ...
+
+    def set_visibility(self, model_id: str, visibility: str) -> None:
+        """Set `public` or `private`; the database refuses to hide what was published."""
+        ...
 
     def put_grant(self, model_id: str, account_id: str, at: datetime, expires_at: datetime | None) -> None:
         """Create or replace the account's grant; a revoked one becomes live again."""
@@ -116,7 +177,10 @@ class ModelRows(Protocol):
         """Return whether a live grant was revoked."""
         ...
 
-    def grants(self, model_id: str) -> list[GrantRow]: ...
+    def grants(self, model_id: str) -> list[GrantRow]:
+        """Return every grant, ended ones included, by account name."""
+        ...
+
     def granted_to(self, account_id: str, now: datetime) -> frozenset[str]:
         """Return the ids of models on which the account has a live grant."""
         ...
@@ -125,7 +189,9 @@ class ModelRows(Protocol):
         """Write what lists show and what full-text search finds (`text`)."""
         ...
 
-    def summary(self, model_id: str) -> ModelSummary | None: ...
+    def summary(self, model_id: str) -> ModelSummary | None:
+        """Return what lists show of the model."""
+        ...
 
     def search(
         self,
@@ -136,7 +202,7 @@ class ModelRows(Protocol):
         query: str = "",
         task: str | None = None,
         framework: str | None = None,
-        license: str | None = None,
+        license: str | None = None,  # noqa: A002  the word of the API
         workspace_id: str | None = None,
         after: str | None = None,
         limit: int = 50,
@@ -156,8 +222,14 @@ class RevisionRows(Protocol):
         """Write revision and manifest (once per digest). Raise `VersionExists` on a used version."""
         ...
 
-    def get(self, model_id: str, version: Version) -> RevisionRow | None: ...
-    def by_id(self, revision_id: str) -> RevisionRow | None: ...
+    def get(self, model_id: str, version: Version) -> RevisionRow | None:
+        """Return the revision of that version, whatever its marks."""
+        ...
+
+    def by_id(self, revision_id: str) -> RevisionRow | None:
+        """Return the revision with that id."""
+        ...
+
     def list(
         self, model_id: str, *, before: int | None = None, limit: int | None = None
     ) -> list[RevisionRow]:
@@ -168,12 +240,30 @@ class RevisionRows(Protocol):
         """Return every revision as the resolution rule sees it, lowest version first."""
         ...
 
-    def manifest(self, manifest_digest: str) -> Manifest | None: ...
-    def facts(self, revision_id: str) -> bytes: ...
-    def verdict(self, revision_id: str) -> bytes: ...
-    def set_yank(self, revision_id: str, mark: Mark | None) -> None: ...
-    def set_hold(self, revision_id: str, mark: Mark | None) -> None: ...
-    def set_quarantine(self, revision_id: str, mark: Mark | None) -> None: ...
+    def manifest(self, manifest_digest: str) -> Manifest | None:
+        """Return the manifest with that digest."""
+        ...
+
+    def facts(self, revision_id: str) -> bytes:
+        """Return the facts that were written with the revision."""
+        ...
+
+    def verdict(self, revision_id: str) -> bytes:
+        """Return the verdict that was written with the revision."""
+        ...
+
+    def set_yank(self, revision_id: str, mark: Mark | None) -> None:
+        """Set or take away (`None`) the yank."""
+        ...
+
+    def set_hold(self, revision_id: str, mark: Mark | None) -> None:
+        """Set or take away (`None`) the hold."""
+        ...
+
+    def set_quarantine(self, revision_id: str, mark: Mark | None) -> None:
+        """Set or take away (`None`) the quarantine."""
+        ...
+
     def retire(self, revision_id: str, mark: Mark) -> None:
         """Mark the revision retired, for ever; a repeated call keeps the first mark."""
         ...
@@ -186,9 +276,15 @@ class ContentRows(Protocol):
         """Write a content once; a repeated call changes nothing."""
         ...
 
-    def get(self, sha256: str) -> ContentRow | None: ...
-    def many(self, sha256s: Iterable[str]) -> dict[str, ContentRow]: ...
-    def put_facts(self, sha256: str, format: str, facts: bytes) -> None:
+    def get(self, sha256: str) -> ContentRow | None:
+        """Return the content with that SHA-256."""
+        ...
+
+    def many(self, sha256s: Iterable[str]) -> dict[str, ContentRow]:
+        """Return the known ones of the contents, by SHA-256."""
+        ...
+
+    def put_facts(self, sha256: str, format: str, facts: bytes) -> None:  # noqa: A002
         """Write a file's facts once per (content, format); a repeated call changes nothing."""
         ...
 
@@ -200,7 +296,10 @@ class ContentRows(Protocol):
         """Keep a small text (a card) beside its blocks, so that it outlives retirement."""
         ...
 
-    def text(self, sha256: str) -> bytes | None: ...
+    def text(self, sha256: str) -> bytes | None:
+        """Return the kept text with that SHA-256."""
+        ...
+
     def held_by(self, workspace_id: str, digests: Iterable[str]) -> set[str]:
         """Return those of the blocks that the workspace holds."""
         ...
@@ -208,7 +307,6 @@ class ContentRows(Protocol):
     def lease(self, workspace_id: str, blocks: Mapping[str, int], until: datetime) -> None:
         """Record that the workspace holds the blocks ({digest: size}), leased at least `until`.
 
-        Takes the blocks off the list of doomed ones, so that no sweep removes them any more.
         Never shortens a lease.
         """
         ...
@@ -221,31 +319,50 @@ class ContentRows(Protocol):
         """Return those of the contents that an unretired revision of the workspace has."""
         ...
 
-    def leased_blocks(self, now: datetime) -> Iterator[str]: ...
-    def doom(self, digests: Iterable[str]) -> None:
-        """List blocks as about to be deleted, and forget who holds them."""
+    def leased_blocks(self, now: datetime) -> Iterator[str]:
+        """Yield every block under a lease that still runs at `now` (repeats possible)."""
         ...
 
-    def doomed(self) -> set[str]: ...
-    def absolve(self, digests: Iterable[str]) -> None:
-        """Take blocks off the list of doomed ones."""
+    def forget(self, digests: Iterable[str], now: datetime) -> set[str]:
+        """Forget who holds those of the blocks that no lease covers at `now`; return just these.
+
+        A block that nobody holds counts as forgotten. After the commit an upload that names a
+        forgotten block is told to send it again, so the block may be deleted.
+        """
         ...
 
 
 class UploadRows(Protocol):
     """Open publishes and their leases."""
 
-    def add(self, row: UploadRow) -> None: ...
-    def get(self, upload_id: str) -> UploadRow | None: ...
-    def renew(self, upload_id: str, until: datetime) -> None: ...
-    def close(self, upload_id: str, at: datetime) -> None: ...
-    def drop_expired(self, before: datetime) -> int: ...
+    def add(self, row: UploadRow) -> None:
+        """Write a new upload."""
+        ...
+
+    def get(self, upload_id: str) -> UploadRow | None:
+        """Return the upload with that id, whatever its state."""
+        ...
+
+    def renew(self, upload_id: str, until: datetime) -> None:
+        """Move the end of the lease to `until`."""
+        ...
+
+    def close(self, upload_id: str, at: datetime) -> None:
+        """Mark the upload committed."""
+        ...
+
+    def drop_expired(self, before: datetime) -> int:
+        """Remove uploads whose lease ended before that time; return how many."""
+        ...
 
 
 class DiffRows(Protocol):
     """Computed diffs, kept for ever per rules number."""
 
-    def get(self, a_id: str, b_id: str, rules: int) -> bytes | None: ...
+    def get(self, a_id: str, b_id: str, rules: int) -> bytes | None:
+        """Return the kept diff of two revisions under these rules."""
+        ...
+
     def put(self, a_id: str, b_id: str, rules: int, diff: bytes) -> None:
         """Keep a diff once; a repeated call changes nothing."""
         ...
@@ -260,6 +377,10 @@ class EventRows(Protocol):
 
     def after(self, sequence: int, limit: int) -> list[EventRow]:
         """Return events with a higher number, lowest first."""
+        ...
+
+    def sequence_of(self, event_id: str) -> int | None:
+        """Return the number of the event with that id, `None` if there is none."""
         ...
 
 
@@ -296,4 +417,32 @@ class Catalog(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give every connection back; the catalog is of no use afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a diff has come: bytes of weights read of those to read."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+class DiffRunner(Protocol):
+    """Runs the computation of a diff once per pair, however many callers want it."""
+
+    def submit(self, key: tuple[str, str], compute: Callable[[Callable[[int, int], None]], None]) -> None:
+        """Start `compute(report)` in the background unless a run for `key` is under way.
+
+        `report(done_bytes, total_bytes)` may be called as often as wanted.
+        """
+        ...
+
+    def wait(self, key: tuple[str, str], seconds: float) -> Progress | None:
+        """Wait up to `seconds` for the run of `key`; return `None` when none is under way any more.
+
+        Re-raises, once, the error of a run that failed.
+        """
+        ...

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, tu
 
 from nodedata_registry.core.blocks import Block
 from nodedata_registry.server.catalog.tables import (
-    doomed_blocks,
     file_contents,
     file_facts,
     manifest_files,
@@ -66,10 +65,10 @@ _LEASED = (
     .where(workspace_blocks.c.lease_until > bindparam("now"))
     .execution_options(yield_per=1000)
 )
-_DOOMED = select(doomed_blocks.c.digest)
-_DOOMED_OF = _DOOMED.where(doomed_blocks.c.digest.in_(bindparam("wanted", expanding=True)))
-_DOOM = insert(doomed_blocks)
-_ABSOLVE = delete(doomed_blocks).where(doomed_blocks.c.digest.in_(bindparam("wanted", expanding=True)))
+_LEASED_OF = select(workspace_blocks.c.digest).where(
+    workspace_blocks.c.digest.in_(bindparam("wanted", expanding=True)),
+    workspace_blocks.c.lease_until > bindparam("now"),
+)
 
 _IN_SERVICE = (
     select(manifest_files.c.sha256)
@@ -162,7 +161,7 @@ class Contents:
         return held
 
     def lease(self, workspace_id: str, blocks: Mapping[str, int], until: datetime) -> None:
-        """Record that the workspace holds the blocks, leased at least `until`; take them off the doomed."""
+        """Record that the workspace holds the blocks, leased at least `until`."""
         for part in _parts(blocks):
             key = {"place": workspace_id, "wanted": part}
             held = set(self._connection.execute(_HELD, key).scalars())
@@ -174,7 +173,6 @@ class Contents:
             ]
             if fresh:
                 self._connection.execute(_HOLD, fresh)
-        self.absolve(blocks)
 
     def referenced_blocks(self) -> Iterator[str]:
         """Yield the digest of every block that an unretired revision needs (repeats possible)."""
@@ -194,23 +192,15 @@ class Contents:
         """Yield the digest of every block under a lease that still runs at `now` (repeats possible)."""
         yield from self._connection.execute(_LEASED, {"now": now}).scalars()
 
-    def doom(self, digests: Iterable[str]) -> None:
-        """List blocks as about to be deleted, and forget who holds them."""
+    def forget(self, digests: Iterable[str], now: datetime) -> set[str]:
+        """Forget who holds those of the blocks that no lease covers at `now`; return just these."""
+        free: set[str] = set()
         for part in _parts(digests):
-            listed = set(self._connection.execute(_DOOMED_OF, {"wanted": part}).scalars())
-            fresh = [{"digest": digest} for digest in part if digest not in listed]
-            if fresh:
-                self._connection.execute(_DOOM, fresh)
-            self._connection.execute(_FORGET, {"wanted": part})
-
-    def doomed(self) -> set[str]:
-        """Return the blocks listed as about to be deleted."""
-        return set(self._connection.execute(_DOOMED).scalars())
-
-    def absolve(self, digests: Iterable[str]) -> None:
-        """Take blocks off the list of doomed ones."""
-        for part in _parts(digests):
-            self._connection.execute(_ABSOLVE, {"wanted": part})
+            leased = self._connection.execute(_LEASED_OF, {"wanted": part, "now": now}).scalars()
+            chosen = sorted(set(part).difference(leased))
+            self._connection.execute(_FORGET, {"wanted": chosen})
+            free.update(chosen)
+        return free
 
 
 def _parts(values: Iterable[T]) -> Iterator[list[T]]:

@@ -42,6 +42,7 @@ _AFTER = (
     .order_by(t.c.sequence)
     .limit(bindparam("most"))
 )
+_SEQUENCE = select(t.c.sequence).where(t.c.id == bindparam("wanted"))
 
 
 def canonical_bytes(event: NewEvent, sequence: int) -> bytes:
@@ -94,3 +95,7 @@ class Events:
         """Return up to `limit` events with a higher number, lowest first."""
         key = {"mark": within_range(sequence), "most": max(0, within_range(limit))}
         return [EventRow(*row) for row in self._connection.execute(_AFTER, key)]
+
+    def sequence_of(self, event_id: str) -> int | None:
+        """Return the number of the event with that id, `None` if there is none."""
+        return self._connection.execute(_SEQUENCE, {"wanted": event_id}).scalar()

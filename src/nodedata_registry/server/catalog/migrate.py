@@ -6,6 +6,7 @@ and the triggers of the new tables are one transaction: killed at any moment, th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -20,7 +21,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 
-from nodedata_registry.errors import CannotStart, CatalogTooNew
+from nodedata_registry.errors import CannotStart, CatalogTooNew, DataFolderNotWritable, InsufficientStorage
 from nodedata_registry.server.catalog.sqlite import triggers
 from nodedata_registry.server.catalog.sqlite.engine import (
     WRITE,
@@ -35,38 +36,34 @@ from nodedata_registry.server.catalog.tables import metadata
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def history() -> ScriptDirectory:
-    """Return the packaged migrations."""
+def history(migrations: Path = MIGRATIONS) -> ScriptDirectory:
+    """Return the migrations in a folder, those of this program by default."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return ScriptDirectory.from_config(config)
 
 
-def head() -> str:
-    """Return the newest revision that this program knows."""
-    return history().get_heads()[0]
-
-
-def bring_up_to_date(path: Path, wait_seconds: float = 30.0) -> None:
+def bring_up_to_date(path: Path, wait_seconds: float = 30.0, migrations: Path = MIGRATIONS) -> None:
     """Create or migrate the catalog at `path`, with a copy made before a migration; see `open_catalog`.
 
     Raises:
         CatalogTooNew: a newer program wrote the file.
         CannotStart: the file is no catalog, or lies where SQLite cannot keep it safe.
+        DataFolderNotWritable: the folder is missing or not ours to write.
+        InsufficientStorage: no room for the copy or the migration.
     """
-    with _alone(path):
-        create_file(path)
-        try:
+    try:
+        with _alone(path):
+            create_file(path)
             use_write_ahead_log(path, wait_seconds)
-        except sqlite3.Error as error:
-            raise _refusal(path, error) from error
-        _migrate(path, wait_seconds)
+            _migrate(path, wait_seconds, history(migrations))
+    except (sqlite3.Error, OSError) as error:
+        raise _refusal(path, error) from error
 
 
-def upgrade(connection: Connection, to: str) -> None:
+def upgrade(connection: Connection, script: ScriptDirectory, to: str = "head") -> None:
     """Run the migrations up to the revision `to` inside the connection's transaction."""
-    script = history()
 
     def steps(revision: tuple[str, ...], _context: MigrationContext) -> list[RevisionStep]:
         return script._upgrade_revs(to, revision)  # type: ignore[arg-type]
@@ -81,32 +78,33 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _migrate(path: Path, wait_seconds: float) -> None:
+def _migrate(path: Path, wait_seconds: float, script: ScriptDirectory) -> None:
     # Rebuilding a table that others refer to needs foreign keys off, which cannot be
     # switched inside a transaction; they are checked at its end instead.
     engine = open_engine(path, WRITE, wait_seconds=wait_seconds, foreign_keys=False)
     with engine.connect() as connection, connection.begin():
-        found, wanted = current(connection), head()
-        _check_known(path, connection, found)
+        found, wanted = current(connection), script.get_heads()[0]
+        _check_known(path, connection, found, script)
         if found == wanted and triggers.are_installed(connection):
             return
         if found is not None and found != wanted:
             _copy(path, path.with_name(f"{path.name}.before-{wanted}"))
-        upgrade(connection, wanted)
+        triggers.remove(connection)
+        upgrade(connection, script)
         triggers.install(connection)
         _check_references(connection)
 
 
-def _check_known(path: Path, connection: Connection, found: str | None) -> None:
+def _check_known(path: Path, connection: Connection, found: str | None, script: ScriptDirectory) -> None:
     if found is None:
         if inspect(connection).get_table_names():
             raise CannotStart(f"{path} is an SQLite file of another program: choose another folder")
         return
     try:
-        history().get_revision(found)
+        script.get_revision(found)
     except CommandError as error:
         raise CatalogTooNew(
-            f"{path} was written by a newer program (schema {found}; this one knows {head()}): "
+            f"{path} was written by a newer program (schema {found}; this one knows {script.get_heads()[0]}): "
             "install that version of nodedata-registry, or restore an older copy"
         ) from error
 
@@ -121,15 +119,14 @@ def _copy(path: Path, target: Path) -> None:
     """Copy the catalog as of its last commit, durably and all or nothing."""
     partial = target.with_name(f"{target.name}.partial")
     partial.unlink(missing_ok=True)
+    create_file(partial)
     try:
-        create_file(partial)
         with closing(connect_file(path, 30.0)) as source, closing(connect_file(partial, 30.0)) as copy:
             source.backup(copy)
+        _sync(partial)
         partial.replace(target)
-    except sqlite3.Error as error:
+    finally:
         partial.unlink(missing_ok=True)
-        raise _refusal(path, error) from error
-    _sync(target)
     _sync(target.parent)
 
 
@@ -141,7 +138,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _refusal(path: Path, error: sqlite3.Error) -> Exception:
+def _refusal(path: Path, error: sqlite3.Error | OSError) -> Exception:
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return InsufficientStorage(f"no room to create or migrate {path}: free space, try again")
+        return DataFolderNotWritable(f"{path} cannot be created or opened for writing: {error.strerror}")
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
         return CannotStart(f"{path} is no SQLite file: choose another folder, or restore a copy")
     return failure_of(error) or error

@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     false,
     insert,
+    literal,
     or_,
     select,
     tuple_,
@@ -32,7 +33,7 @@ from nodedata_registry.server.catalog.tables import (
     revisions,
     workspaces,
 )
-from nodedata_registry.server.catalog.types import within_range
+from nodedata_registry.server.catalog.types import Moment, within_range
 from nodedata_registry.server.rows import GrantRow, ModelRow, ModelSummary
 
 _MODEL_COLUMNS = (
@@ -225,12 +226,14 @@ class Models:
         return [_summary(row) for row in found]
 
     def _newest(self, wanted: Select[Any], after: str | None) -> Select[Any] | None:
-        place = tuple_(model_summaries.c.updated_at, model_summaries.c.model_id)
         ordered = wanted.order_by(model_summaries.c.updated_at.desc(), model_summaries.c.model_id.desc())
         if after is None:
             return ordered
         mark = self._connection.execute(_NUMBER, {"wanted": after}).first()
-        return None if mark is None else ordered.where(place < tuple_(mark.updated_at, after))
+        if mark is None:
+            return None
+        place = tuple_(model_summaries.c.updated_at, model_summaries.c.model_id)
+        return ordered.where(place < tuple_(literal(mark.updated_at, Moment), literal(after)))
 
     def _best(self, wanted: Select[Any], query: str, after: str | None) -> Select[Any] | None:
         hits = search.hits(query)

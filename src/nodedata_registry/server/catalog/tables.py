@@ -5,7 +5,7 @@ What the database itself refuses to change is listed in `GUARDS` (see `sqlite.tr
     never changed, never deleted ... revisions, manifests, manifest_files, file_contents,
                                      file_facts, texts, events, diffs
     never deleted, some columns fixed ... accounts, workspaces, models, revision_marks
-    free ... members, grants, api_keys, uploads, workspace_blocks, doomed_blocks, model_summaries,
+    free ... members, grants, api_keys, uploads, workspace_blocks, model_summaries,
              registry_meta
 
 A change here needs a migration; a test compares the two.
@@ -248,12 +248,6 @@ workspace_blocks = Table(
     sqlite_with_rowid=False,
 )
 
-doomed_blocks = Table(
-    "doomed_blocks",
-    metadata,
-    Column("digest", String(64), primary_key=True),
-    sqlite_with_rowid=False,
-)
 
 uploads = Table(
     "uploads",

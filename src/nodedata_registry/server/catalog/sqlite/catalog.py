@@ -35,6 +35,7 @@ def open_catalog(path: Path, *, wait_seconds: float = 30.0, max_pages: int | Non
     Raises:
         CatalogTooNew: a newer program wrote the file.
         CannotStart: the file is no catalog, or lies where SQLite cannot keep it safe.
+        DataFolderNotWritable: the folder is missing or not ours to write.
         InsufficientStorage: no room for the copy or the migration.
     """
     bring_up_to_date(path, wait_seconds)

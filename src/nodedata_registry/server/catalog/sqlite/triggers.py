@@ -45,10 +45,15 @@ WHERE id = (SELECT model_id FROM revisions WHERE id = NEW.revision_id); END""",
 )
 
 
-def install(connection: Connection) -> None:
-    """Make the file's triggers exactly those of this program; a repeated call changes nothing."""
+def remove(connection: Connection) -> None:
+    """Take the triggers away, for a migration: SQLite renames no table that a trigger misses."""
     for name in _installed(connection):
         connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+
+
+def install(connection: Connection) -> None:
+    """Make the file's triggers exactly those of this program; a repeated call changes nothing."""
+    remove(connection)
     for statement in _statements():
         connection.exec_driver_sql(statement)
 

@@ -18,7 +18,6 @@ def upgrade() -> None:
     """Create every table, and the search index where the database has one of its own."""
     _accounts()
     _diffs()
-    _doomed_blocks()
     _events()
     _file_contents()
     _file_facts()
@@ -62,15 +61,6 @@ def _diffs() -> None:
         sa.Column("rules", WHOLE, nullable=False),
         sa.Column("diff", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("a_id", "b_id", "rules", name=op.f("pk_diffs")),
-    )
-
-
-def _doomed_blocks() -> None:
-    op.create_table(
-        "doomed_blocks",
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_doomed_blocks")),
-        sqlite_with_rowid=False,
     )
 
 
