@@ -1,0 +1,136 @@
+"""A served registry of pages and a real browser to read them with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar import Litestar
+from playwright.sync_api import Browser, sync_playwright
+
+from nodedata_registry.server.pages import PageData, Sessions, Site, page_handlers
+
+Serve = Callable[[PageData], str]
+
+_ON_PATH = ("chromium", "chromium-browser", "google-chrome")
+
+
+def make_app(data: PageData) -> Litestar:
+    """Return an application with nothing but the pages."""
+    site = Site(data, Sessions(b"k" * 32, lambda: datetime.now(timezone.utc)))
+    return Litestar(
+        route_handlers=page_handlers(site),
+        exception_handlers={Exception: site.error_page},
+        openapi_config=None,
+    )
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Serve]:
+    """Return a function that serves pages over given data and gives their address."""
+    stops: list[Callable[[], None]] = []
+
+    def start(data: PageData) -> str:
+        url, stop = _start(make_app(data))
+        stops.append(stop)
+        return url
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+def _start(app: Litestar) -> tuple[str, Callable[[], None]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    server = Server(app, port=port, interface=Interfaces.ASGI, log_enabled=False)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=_run, args=(loop, server), daemon=True)
+    thread.start()
+    _wait_for(port)
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join(timeout=10)
+
+    return f"http://127.0.0.1:{port}", stop
+
+
+def _run(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(server.serve())
+    loop.close()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=0.5).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    pytest.fail(f"the page server did not listen on port {port} within 10 s")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return headless Chromium: from PATH, else Debian's package when root, else Playwright's own."""
+    with sync_playwright() as playwright:
+        found = _find_browser()
+        with _launched(playwright.chromium.launch, found) as launched:
+            yield launched
+
+
+@contextmanager
+def _launched(launch: Callable[..., Browser], path: str | None) -> Iterator[Browser]:
+    started = launch(executable_path=path) if path else launch()
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def _find_browser() -> str | None:
+    found = _on_path() or _from_debian()
+    if found is None:
+        done = subprocess.run(
+            ["playwright", "install", "chromium"], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            pytest.fail("no browser: install chromium, or let `playwright install chromium` succeed")
+    return found
+
+
+def _on_path() -> str | None:
+    return next((path for path in map(shutil.which, _ON_PATH) if path), None)
+
+
+def _from_debian() -> str | None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return None
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]):
+        if subprocess.run(command, capture_output=True, check=False, timeout=600).returncode != 0:
+            return None
+    return _on_path()
+
+
+@pytest.fixture(scope="session")
+def output() -> Path:
+    """Return the folder for screenshots: `$CI_OUTPUT`, else `ci-output` beside the tests."""
+    folder = Path(os.environ.get("CI_OUTPUT", "ci-output")) / "pages"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
