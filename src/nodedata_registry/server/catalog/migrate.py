@@ -56,8 +56,8 @@ def bring_up_to_date(path: Path, wait_seconds: float = 30.0, migrations: Path = 
     try:
         with _alone(path):
             create_file(path)
-            use_write_ahead_log(path, wait_seconds)
             _migrate(path, wait_seconds, history(migrations))
+            use_write_ahead_log(path, wait_seconds)
     except (sqlite3.Error, OSError) as error:
         raise _refusal(path, error) from error
 
@@ -104,8 +104,8 @@ def _check_known(path: Path, connection: Connection, found: str | None, script: 
         script.get_revision(found)
     except CommandError as error:
         raise CatalogTooNew(
-            f"{path} was written by a newer program (schema {found}; this one knows {script.get_heads()[0]}): "
-            "install that version of nodedata-registry, or restore an older copy"
+            f"{path} was written by a newer program (its schema is {found}, this program knows "
+            f"{script.get_heads()[0]}): install that program, or restore an older copy"
         ) from error
 
 
@@ -143,8 +143,6 @@ def _refusal(path: Path, error: sqlite3.Error | OSError) -> Exception:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return InsufficientStorage(f"no room to create or migrate {path}: free space, try again")
         return DataFolderNotWritable(f"{path} cannot be created or opened for writing: {error.strerror}")
-    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
-        return CannotStart(f"{path} is no SQLite file: choose another folder, or restore a copy")
     return failure_of(error) or error
 
 

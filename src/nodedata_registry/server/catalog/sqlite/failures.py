@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from nodedata_registry.errors import (
+    CannotStart,
     InsufficientStorage,
     InvalidRequest,
     NodeDataError,
@@ -38,6 +39,8 @@ def _of_database(error: sqlite3.Error) -> NodeDataError:
         )
     if code & 0xFF in _WAITED:
         return Unavailable("the catalog is busy with another writer: try again in a moment")
+    if code == sqlite3.SQLITE_NOTADB:
+        return CannotStart("the catalog is no SQLite file: choose another folder, or restore a copy")
     if code & 0xFF == sqlite3.SQLITE_TOOBIG:
         return TooLarge("the value is larger than the catalog can keep in one row")
     return ServerError(f"the catalog failed: {error} ({getattr(error, 'sqlite_errorname', 'no code')})")
