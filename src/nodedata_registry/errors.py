@@ -4,7 +4,8 @@
     ├── InvalidInput ............ what was passed can never be accepted
     │   ├── InvalidVersion, InvalidSelector, InvalidName, InvalidPath, PathOutsideRoot
     │   ├── CardRequired, InvalidCard, InvalidWeights, InvalidReason, InvalidRequest
-    │   └── SchemaMismatch, SchemaContradicted
+    │   ├── SchemaMismatch, SchemaContradicted
+    │   └── MethodNotAllowed, RangeNotSatisfiable
     ├── RuleBroken .............. well formed, but the registry's rules refuse it
     │   ├── VersionExists, VersionNotSuccessor, VersionGap, VersionTooLow
     │   ├── NothingChanged, InvalidParent
@@ -18,7 +19,7 @@
     ├── AccessRefused
     │   ├── NotAuthenticated, ScopeMissing
     ├── TransferFailed
-    │   ├── DigestMismatch, BlocksMissing, UploadExpired
+    │   ├── DigestMismatch, BlocksMissing, UploadExpired, RequestTimeout
     ├── LimitReached
     │   ├── TooLarge, RateLimited, InsufficientStorage
     ├── Unavailable
@@ -156,6 +157,18 @@ class InvalidRequest(InvalidInput):
     """A request body or parameter that does not have the documented shape."""
 
     code = "invalid_request"
+
+
+class MethodNotAllowed(InvalidInput):
+    """The address exists, and not with this HTTP method; `details["allow"]` lists those it has."""
+
+    code = "method_not_allowed"
+
+
+class RangeNotSatisfiable(InvalidInput):
+    """A `Range` that begins behind the end of the file; `details["size_bytes"]` says how long it is."""
+
+    code = "range_not_satisfiable"
 
 
 # --- well formed, but refused by a rule --------------------------------------------------------
@@ -360,6 +373,12 @@ class UploadExpired(TransferFailed):
     """The upload's lease ran out or the upload was committed already; open a new one."""
 
     code = "upload_expired"
+
+
+class RequestTimeout(TransferFailed):
+    """The request's body stopped arriving; nothing was acknowledged."""
+
+    code = "request_timeout"
 
 
 class LimitReached(NodeDataError):

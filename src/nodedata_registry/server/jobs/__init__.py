@@ -1,1 +1,1 @@
-"""TODO."""
+"""Work beside the requests of this process: diffs in threads, and who of several processes does what."""
