@@ -125,7 +125,7 @@ def _split_sixes(data: NDArray[np.uint8]) -> NDArray[np.generic]:
     groups = data.reshape(-1, 3).astype(np.uint32)
     words = groups[:, 0] | groups[:, 1] << np.uint32(8) | groups[:, 2] << np.uint32(16)
     shifts = np.array([0, 6, 12, 18], dtype=np.uint32)
-    return ((words[:, None] >> shifts) & np.uint32(63)).astype(np.uint8).reshape(-1)
+    return np.asarray((words[:, None] >> shifts) & np.uint32(63), dtype=np.uint8).reshape(-1)
 
 
 class _Norm:

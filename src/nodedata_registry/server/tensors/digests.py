@@ -7,20 +7,31 @@ from collections.abc import Iterable
 from blake3 import blake3
 
 from nodedata_registry.core.layouts.source import Source
-from nodedata_registry.core.layouts.table import Tensor
+from nodedata_registry.core.layouts.table import Tensor, shown
+from nodedata_registry.errors import InvalidWeights
 from nodedata_registry.server.tensors.canonical import canonical_pieces
 
 
-def tensor_digests(tensors: Iterable[Tensor], source: Source) -> dict[str, str]:
+def tensor_digests(tensors: Iterable[Tensor], source: Source, *, path: str | None = None) -> dict[str, str]:
     """Return the digest of each tensor that lies in `source`, by name; reads each of them once.
 
     Tensors in an external file are left out: their digest is a matter of that file's content, while the
-    facts that digests are kept in are a matter of this one's.
+    facts that digests are kept in are a matter of this one's. `path` is the file's, for messages.
 
     Raises:
-        InvalidWeights: a payload is not what the table says; `details` names the tensor.
+        InvalidWeights: a payload is not what the table says; `details` has `file` and `tensor`.
     """
-    return {tensor.name: tensor_digest(tensor, source) for tensor in tensors if tensor.external is None}
+    found: dict[str, str] = {}
+    for tensor in tensors:
+        if tensor.external is not None:
+            continue
+        try:
+            found[tensor.name] = tensor_digest(tensor, source)
+        except InvalidWeights as error:
+            where = f"{path}: " if path else ""
+            details = {"file": path, "tensor": shown(tensor.name)}
+            raise InvalidWeights(where + error.message, field="files", details=details) from error
+    return found
 
 
 def tensor_digest(tensor: Tensor, source: Source) -> str:
