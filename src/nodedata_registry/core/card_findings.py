@@ -65,9 +65,9 @@ def _claims(base: Card, candidate: Card) -> Iterator[Finding]:
 def _benchmark_message(change: BenchmarkChange) -> str:
     named = f"benchmark {change.name!r}: {change.metric}"
     if change.verdict == "added":
-        return f"{named} was added with {change.value_b:g}"
+        return f"{named} was added with {change.value_b!r}"
     if change.verdict == "removed":
-        return f"{named} was removed; it was {change.value_a:g}"
+        return f"{named} was removed; it was {change.value_a!r}"
     words = {
         "improved": "improved",
         "regressed": "regressed",
