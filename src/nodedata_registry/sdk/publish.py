@@ -1,0 +1,182 @@
+"""Publishing: compose, open the upload, send what is missing, commit.
+
+    model visible? → paths → scan → open (every check that headers allow) → missing blocks → commit
+
+Until the commit nobody sees anything. Blocks that arrived stay leased to the workspace, so a publish
+that was killed sends only the rest when it is run again. The manifest is computed here and by the
+registry; the commit is refused if the two differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from nodedata_registry import wire
+from nodedata_registry.core.blocks import Block
+from nodedata_registry.core.manifest import FileEntry, Manifest, overlay
+from nodedata_registry.errors import BlocksMissing, DigestMismatch, UploadExpired, UploadNotFound
+from nodedata_registry.sdk import calls
+from nodedata_registry.sdk.connection import Connection
+from nodedata_registry.sdk.notices import issue_notices
+from nodedata_registry.sdk.progress import Meter, ProgressCallback
+from nodedata_registry.sdk.scan import Files, LocalPath, ScannedFile, list_files, read_block, scan
+from nodedata_registry.sdk.transport import CONNECTIONS
+from nodedata_registry.sdk.workers import for_each
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the caller of `create_revision` asked for, apart from the model."""
+
+    version: str
+    files: Files
+    changelog: str
+    parent: str | None = None
+    root: LocalPath | None = None
+    remove: Collection[str] = ()
+    allow_gap: bool = False
+    accept: Mapping[str, str] | None = None
+    follow_links: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """An order whose files were read, as the registry wants to hear it."""
+
+    body: wire.Publish
+    files: tuple[ScannedFile, ...]
+
+
+def check(
+    connection: Connection, model: str, order: Order, progress: ProgressCallback | None = None
+) -> wire.Check:
+    """Return the verdict on a publish; nothing is published and no weights are sent."""
+    connection.ask(calls.get_model(model))
+    composed = compose(order, progress)
+    verdict = connection.ask(calls.check(model, composed.body))
+    issue_notices(verdict.warnings)
+    return verdict
+
+
+def publish(
+    connection: Connection, model: str, order: Order, progress: ProgressCallback | None = None
+) -> wire.Revision:
+    """Publish and return the revision; what was published already, equal in all, is given back.
+
+    Raises every error of the publishing rules, and `TransferFailed` if a file changed meanwhile.
+    """
+    # Asked first, so that a wrong key or model is heard before gigabytes are hashed.
+    connection.ask(calls.get_model(model))
+    composed = compose(order, progress)
+    for attempt in range(1, _ROUNDS + 1):
+        try:
+            revision = _publish_once(connection, model, composed, progress)
+        except (BlocksMissing, UploadExpired, UploadNotFound):
+            # The lease ran out, or a sweep came between: what is missing now is sent again.
+            if attempt == _ROUNDS:
+                raise
+        else:
+            break
+    issue_notices(revision.warnings)
+    return revision
+
+
+def compose(order: Order, progress: ProgressCallback | None = None) -> Composed:
+    """Read the files of an order and return the request that opens its upload."""
+    listing = list_files(order.files, order.root, follow_links=order.follow_links)
+    scanned = tuple(scan(listing.files, progress))
+    body = wire.Publish(
+        version=order.version,
+        files=[file.to_wire(headers=True) for file in scanned],
+        changelog=order.changelog,
+        parent=order.parent,
+        remove=[order.remove] if isinstance(order.remove, str) else list(order.remove),
+        whole=listing.whole,
+        allow_gap=order.allow_gap,
+        accept=dict(order.accept or {}),
+    )
+    return Composed(body, scanned)
+
+
+def _publish_once(
+    connection: Connection, model: str, composed: Composed, progress: ProgressCallback | None
+) -> wire.Revision:
+    opened = connection.ask(calls.open_upload(model, composed.body))
+    if opened.revision is not None:
+        return opened.revision
+    upload = opened.upload or ""
+    digest = _manifest_digest(connection, model, composed, opened.check)
+    _send(connection, model, upload, composed.files, opened, progress)
+    # Without headers: at the commit the registry reads the blocks themselves.
+    body = msgspec.structs.replace(
+        composed.body,
+        files=[file.to_wire(headers=False) for file in composed.files],
+        manifest_digest=digest,
+        upload=upload,
+    )
+    return connection.ask(calls.commit(model, body))
+
+
+def _manifest_digest(
+    connection: Connection, model: str, composed: Composed, opened: wire.Check | None
+) -> str | None:
+    """Compose the manifest here too, and compare it with what the registry composed."""
+    if opened is None:
+        return None
+    own = _manifest(connection, model, composed, opened.parent)
+    if own.digest != opened.manifest_digest:
+        raise DigestMismatch(
+            f"the registry would publish the manifest {opened.manifest_digest}, these files give"
+            f" {own.digest}; nothing was published"
+        )
+    return own.digest
+
+
+def _manifest(connection: Connection, model: str, composed: Composed, parent: str | None) -> Manifest:
+    base = None
+    if parent is not None and not composed.body.whole:
+        files = connection.ask(calls.manifest(model, parent)).files
+        base = Manifest.of(FileEntry(file.path, file.size_bytes, file.sha256) for file in files)
+    entries = [file.entry for file in composed.files]
+    automatic = composed.body.version == "auto"
+    return overlay(base, entries, composed.body.remove, whole=composed.body.whole, missing_ok=automatic)
+
+
+# --- sending --------------------------------------------------------------------------------------
+
+
+def _send(
+    connection: Connection,
+    model: str,
+    upload: str,
+    files: Iterable[ScannedFile],
+    opened: wire.Upload,
+    progress: ProgressCallback | None,
+) -> None:
+    meter = Meter(progress, "send", opened.missing_bytes)
+
+    def send(job: tuple[ScannedFile, int, Block]) -> None:
+        file, offset, block = job
+        data = read_block(file, offset, block)
+        connection.ask(calls.put_block(model, upload, block.digest, data))
+        meter.add(block.size_bytes, file.entry.path)
+
+    for_each(_missing_blocks(files, set(opened.missing)), send, CONNECTIONS)
+
+
+def _missing_blocks(
+    files: Iterable[ScannedFile], missing: set[str]
+) -> Iterator[tuple[ScannedFile, int, Block]]:
+    """Yield each missing block once, where it first occurs."""
+    for file in files:
+        offset = 0
+        for block in file.blocks:
+            if block.digest in missing:
+                missing.discard(block.digest)
+                yield file, offset, block
+            offset += block.size_bytes
