@@ -1,0 +1,68 @@
+"""A small HTTP server that misbehaves on demand, and weights to publish."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+Behaviour = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class Misbehaving:
+    """A server on a socket whose answers a test prescribes, one behaviour per request, the last for ever."""
+
+    behaviours: list[Behaviour] = field(default_factory=list)
+    seen: list[tuple[str, str, bytes]] = field(default_factory=list)
+    connections: int = 0
+    base_url: str = ""
+
+
+@pytest.fixture
+def misbehaving() -> Iterator[Misbehaving]:
+    state = Misbehaving()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            state.connections += 1
+            super().setup()
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            state.seen.append((self.command, self.path, body))
+            behaviour = state.behaviours.pop(0) if len(state.behaviours) > 1 else state.behaviours[0]
+            behaviour(self)
+
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.base_url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the caller's own settings, credentials and cache out of the tests."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("BASE_URL", "API_KEY", "OFFLINE", "CACHE", "OWNER_KEY"):
+        monkeypatch.delenv(f"NODE_DATA_{name}", raising=False)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    return home
