@@ -126,6 +126,15 @@ def test_a_writer_waits_its_time_for_another_process_and_gives_up(path: Path) ->
             tx.meta.set("registry", "r1")
 
 
+def test_a_write_that_names_unknown_contents_is_undone(world: World) -> None:
+    walk = world.model("walk", world.workspace())
+    manifest = Manifest.of([FileEntry("a", 0, "ab" * 32)])
+    with pytest.raises(ServerError), world.catalog.write() as tx:
+        tx.revisions.add(revision("rev_1", walk, "1.0.0", manifest), manifest)
+    with world.catalog.write() as tx:
+        assert tx.revisions.by_id("rev_1") is None
+
+
 def test_a_lost_file_is_not_created_anew(path: Path, sqlite_catalog: SqliteCatalog) -> None:
     for file in path.parent.iterdir():
         file.unlink()

@@ -219,7 +219,11 @@ class RevisionRows(Protocol):
     """Revisions: the immutable rows, and the marks beside them."""
 
     def add(self, row: NewRevision, manifest: Manifest) -> RevisionRow:
-        """Write revision and manifest (once per digest). Raise `VersionExists` on a used version."""
+        """Write revision and manifest (once per digest). Raise `VersionExists` on a used version.
+
+        The contents that the manifest names must be known (`ContentRows.add`) when the write ends.
+        Raises `DigestMismatch` if the manifest is not the one that the row names.
+        """
         ...
 
     def get(self, model_id: str, version: Version) -> RevisionRow | None:
@@ -233,7 +237,10 @@ class RevisionRows(Protocol):
     def list(
         self, model_id: str, *, before: int | None = None, limit: int | None = None
     ) -> list[RevisionRow]:
-        """Return revisions highest version first; `before` and `limit` page by `sequence`, newest first."""
+        """Return all revisions, highest version first; or, with `before` or `limit`, a page.
+
+        A page is ordered by `sequence`, newest first, and holds what came before `before`.
+        """
         ...
 
     def candidates(self, model_id: str) -> Sequence[Candidate]:
@@ -340,15 +347,15 @@ class UploadRows(Protocol):
         ...
 
     def get(self, upload_id: str) -> UploadRow | None:
-        """Return the upload with that id, whatever its state."""
+        """Return the upload with that id, whatever its state; `None` once it was dropped."""
         ...
 
     def renew(self, upload_id: str, until: datetime) -> None:
-        """Move the end of the lease to `until`."""
+        """Lengthen the lease to `until`; it never becomes shorter."""
         ...
 
     def close(self, upload_id: str, at: datetime) -> None:
-        """Mark the upload committed."""
+        """Mark the upload committed; a repeated call keeps the first time."""
         ...
 
     def drop_expired(self, before: datetime) -> int:

@@ -95,7 +95,7 @@ def pack(blocks: Iterable[Block]) -> bytes:
     r"""Return the blocks as the catalog keeps them: 32 bytes of digest, 4 of size (big-endian) each.
 
     >>> pack([Block("ab" * 32, 258)])[-4:]
-    b'\\x00\\x00\\x01\\x02'
+    b'\x00\x00\x01\x02'
     """
     return b"".join(_BLOCK.pack(bytes.fromhex(block.digest), block.size_bytes) for block in blocks)
 

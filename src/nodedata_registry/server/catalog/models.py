@@ -77,7 +77,7 @@ _GRANTS = (
     )
     .join(accounts, accounts.c.id == grants.c.account_id)
     .where(grants.c.model_id == bindparam("wanted"))
-    .order_by(grants.c.created_at, grants.c.account_id)
+    .order_by(accounts.c.name, accounts.c.id)
 )
 _GRANTED_TO = select(grants.c.model_id).where(grants.c.account_id == bindparam("who"), _LIVE)
 
@@ -167,7 +167,7 @@ class Models:
         return self._connection.execute(_REVOKE, key).rowcount > 0
 
     def grants(self, model_id: str) -> list[GrantRow]:
-        """Return the model's grants, oldest first, ended ones included."""
+        """Return the model's grants by account name, ended ones included."""
         return [GrantRow(*row) for row in self._connection.execute(_GRANTS, {"wanted": model_id})]
 
     def granted_to(self, account_id: str, now: datetime) -> frozenset[str]:

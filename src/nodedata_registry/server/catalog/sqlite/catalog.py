@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from nodedata_registry.errors import NodeDataError, Unavailable
+from nodedata_registry.errors import Unavailable
 from nodedata_registry.server.catalog.candidates import CandidateCache
 from nodedata_registry.server.catalog.migrate import bring_up_to_date
 from nodedata_registry.server.catalog.sqlite.engine import READ, WRITE, open_engine
@@ -63,13 +63,7 @@ class SqliteCatalog:
         transaction = self._lend()
         try:
             yield transaction
-        except NodeDataError:
-            self._take_back(transaction)
-            raise
-        except BaseException:
-            transaction.connection.close()
-            raise
-        else:
+        finally:
             self._take_back(transaction)
 
     @contextmanager
@@ -83,17 +77,16 @@ class SqliteCatalog:
         """
         self._await_turn()
         try:
-            writer = self._writer or self._open(self._writing, None)
-            self._writer = None
+            writer, self._writer = self._writer or self._open(self._writing, None), None
             try:
                 writer.connection.begin()
                 yield writer
                 writer.connection.commit()
-            except BaseException:
-                # Closing undoes the transaction, whatever state an error left the connection in.
-                writer.connection.close()
-                raise
-            self._writer = writer
+                self._writer = writer
+            finally:
+                if self._writer is None:
+                    # Closing undoes the transaction, whatever state an error left it in.
+                    writer.connection.close()
         finally:
             self._turn_of = None
             self._turn.release()
