@@ -32,10 +32,12 @@ def is_prose(path: str) -> bool:
     >>> is_prose("LICENSE.txt"), is_prose("docs/plot.png"), is_prose("merges.txt")
     (True, True, False)
     """
-    name = PurePosixPath(path.casefold())
-    if name.suffix in _PROSE_SUFFIXES or name.name in {".gitattributes", ".gitignore"}:
+    name = path.casefold().rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    suffix = dot + ending if stem else ""
+    if suffix in _PROSE_SUFFIXES or name in {".gitattributes", ".gitignore"}:
         return True
-    return name.suffix in {"", ".txt"} and name.stem.startswith(_PROSE_STEMS)
+    return suffix in {"", ".txt"} and name.startswith(_PROSE_STEMS)
 
 
 def same_model(base: RevisionFacts, candidate: RevisionFacts) -> bool:
