@@ -8,7 +8,6 @@ from the file's SHA-256.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from nodedata_registry.core.facts import RevisionFacts
 from nodedata_registry.core.findings import Finding, finding
