@@ -177,7 +177,7 @@ class RevisionDiff:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: dicts, lists, strings, numbers, booleans and None only."""
-        built: dict[str, Any] = msgspec.to_builtins(self)
+        built: dict[str, Any] = msgspec.json.decode(self.to_json())
         return built
 
 

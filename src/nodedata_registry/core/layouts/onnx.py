@@ -111,6 +111,8 @@ class _Model:
                 self._about(item)
         if graph is None or "onnx.ir_version" not in self.metadata:
             refuse("The file is not an ONNX model: it has no graph or no IR version.")
+        if not opsets and int(self.metadata["onnx.ir_version"]) >= 3:
+            refuse("The model imports no operator set: it is truncated, or its writer broke off.")
         self.metadata["onnx.opset_import"] = ",".join(opsets)
         self._declare(graph)
 
