@@ -81,13 +81,18 @@ def benchmark(metric: str, value: float, better: bool | None, **more: object) ->
     return wire.Benchmark(name="bin picking", metric=metric, value=value, higher_is_better=better, **fields)  # type: ignore[arg-type]
 
 
+def file(path: str, size_bytes: int, kind: str, fill: str) -> wire.File:
+    pickled = kind == "pickle"
+    return wire.File(path=path, size_bytes=size_bytes, sha256=fill * 32, format=kind, pickled=pickled)
+
+
 FILES = (
-    wire.File(path="configs/train.yaml", size_bytes=2_317, sha256="b1" * 32, format="text", pickled=False),
-    wire.File(path="legacy/optimizer.pt", size_bytes=18_400_211, sha256="c2" * 32, format="pickle", pickled=True),
-    wire.File(path="model.safetensors", size_bytes=90_868_376, sha256="d3" * 32, format="safetensors", pickled=False),
-    wire.File(path="model_card.md", size_bytes=1_204, sha256="e4" * 32, format="card", pickled=False),
-    wire.File(path="policy.onnx", size_bytes=4_180_922, sha256="f5" * 32, format="onnx", pickled=False),
-)  # fmt: skip
+    file("configs/train.yaml", 2_317, "text", "b1"),
+    file("legacy/optimizer.pt", 18_400_211, "pickle", "c2"),
+    file("model.safetensors", 90_868_376, "safetensors", "d3"),
+    file("model_card.md", 1_204, "card", "e4"),
+    file("policy.onnx", 4_180_922, "onnx", "f5"),
+)
 
 FIGURES = {
     "model.safetensors": FileFigures(103, 22_713_216, {"format": "pt", "run_dir": SECRET_PATH}),
@@ -188,10 +193,10 @@ def tensor(name: str, touched: int, shape: tuple[int, ...], change: str = "modif
 
 
 TENSORS = (
-    *(tensor(f"encoder.layer.{n}.attention.self.query.weight", 147_456 - n * 9_000, (384, 384)) for n in range(6)),
+    *(tensor(f"encoder.layer.{n}.attention.query.weight", 147_456 - n * 9_000, (384, 384)) for n in range(6)),
     *(tensor(f"encoder.layer.{n}.output.dense.bias", 3 + n, (384,)) for n in range(24)),
     tensor("head.goal.weight", 0, (64, 384), "added"),
-)  # fmt: skip
+)
 
 
 def change(metric: str, a: float, b: float, verdict: str) -> BenchmarkChange:

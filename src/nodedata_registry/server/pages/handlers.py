@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from anyio import to_thread
 from litestar import HttpMethod, Request, Response, Router, post, route
 from litestar.datastructures import Cookie
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from nodedata_registry import wire
@@ -66,7 +67,7 @@ def page(path: str) -> Callable[[Callable[..., Response[str] | Redirect]], HTTPR
 
 
 @page("/")
-def home(request: Request[Any, Any, Any], site: Site) -> Response[str]:
+def home(request: Request[Any, Any, Any], site: NamedDependency[Site]) -> Response[str]:
     """Answer the home page: search, and what changed last."""
     visitor = site.visitor(request)
     found = site.data.search(visitor.caller, SearchQuery())
@@ -74,7 +75,7 @@ def home(request: Request[Any, Any, Any], site: Site) -> Response[str]:
 
 
 @page("/search")
-def search(request: Request[Any, Any, Any], site: Site) -> Response[str]:
+def search(request: Request[Any, Any, Any], site: NamedDependency[Site]) -> Response[str]:
     """Answer a page of models that match."""
     visitor = site.visitor(request)
     query = SearchQuery(**{name: request.query_params.get(name, "") for name in SearchQuery.__slots__})
@@ -116,7 +117,9 @@ def _next_url(path: str, query: SearchQuery, cursor: str | None) -> str | None:
 
 
 @page("/{workspace:str}")
-def workspace_page(workspace: str, request: Request[Any, Any, Any], site: Site) -> Response[str]:
+def workspace_page(
+    workspace: FromPath[str], request: Request[Any, Any, Any], site: NamedDependency[Site]
+) -> Response[str]:
     """Answer a workspace: its models, as far as the visitor may see them."""
     visitor = site.visitor(request)
     shown = site.data.workspace(visitor.caller, workspace)
@@ -130,7 +133,12 @@ def workspace_page(workspace: str, request: Request[Any, Any, Any], site: Site) 
 
 
 @page("/{workspace:str}/{name:str}")
-def model_page(workspace: str, name: str, request: Request[Any, Any, Any], site: Site) -> Response[str]:
+def model_page(
+    workspace: FromPath[str],
+    name: FromPath[str],
+    request: Request[Any, Any, Any],
+    site: NamedDependency[Site],
+) -> Response[str]:
     """Answer a model's listing page."""
     visitor = site.visitor(request)
     model = site.data.model(visitor.caller, f"{workspace}/{name}")
@@ -193,7 +201,11 @@ def _change(site: Site, visitor: Visitor, content: RevisionContent, public: bool
 
 @page("/{workspace:str}/{name:str}/v/{version:str}")
 def revision_page(
-    workspace: str, name: str, version: str, request: Request[Any, Any, Any], site: Site
+    workspace: FromPath[str],
+    name: FromPath[str],
+    version: FromPath[str],
+    request: Request[Any, Any, Any],
+    site: NamedDependency[Site],
 ) -> Response[str] | Redirect:
     """Answer one revision's page; any other selector leads to the revision it means now."""
     visitor = site.visitor(request)
@@ -214,7 +226,11 @@ def revision_page(
 
 @page("/{workspace:str}/{name:str}/diff/{span:str}")
 def diff_page(
-    workspace: str, name: str, span: str, request: Request[Any, Any, Any], site: Site
+    workspace: FromPath[str],
+    name: FromPath[str],
+    span: FromPath[str],
+    request: Request[Any, Any, Any],
+    site: NamedDependency[Site],
 ) -> Response[str]:
     """Answer a diff page; `span` is `{a}..{b}`, each side any selector."""
     visitor = site.visitor(request)
@@ -241,14 +257,14 @@ def _cards(site: Site, visitor: Visitor, ref: str, a: str, b: str) -> tuple[str,
 
 
 @page("/login")
-def login_form(request: Request[Any, Any, Any], site: Site) -> Response[str]:
+def login_form(request: Request[Any, Any, Any], site: NamedDependency[Site]) -> Response[str]:
     """Answer the form that takes an API key."""
     following = local_path(request.query_params.get("next"))
     return site.page("login.html", site.visitor(request), next=following, problem=None)
 
 
 @post("/login", status_code=200, include_in_schema=False, request_max_body_size=_FORM_BYTES)
-async def login(request: Request[Any, Any, Any], site: Site) -> Response[str] | Redirect:
+async def login(request: Request[Any, Any, Any], site: NamedDependency[Site]) -> Response[str] | Redirect:
     """Open a read-only session for a key and go on to where the visitor wanted."""
     if not same_origin(request.headers):
         raise HTTPException(status_code=403)
@@ -292,7 +308,7 @@ def _go(path: str, cookies: list[Cookie]) -> Redirect:
 
 
 @route("/static/{name:str}", http_method=_READ, sync_to_thread=False, include_in_schema=False)
-def static_file(name: str) -> Response[bytes]:
+def static_file(name: FromPath[str]) -> Response[bytes]:
     """Answer a static file. Its address carries its digest, so it may be cached for ever."""
     if name not in STATIC_TYPES:
         raise HTTPException(status_code=404)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
+from markupsafe import Markup
 
 from nodedata_registry.server.pages import figures
 from nodedata_registry.server.pages.views import shape_text
@@ -58,8 +60,14 @@ def environment() -> Environment:
         moment=figures.moment,
         short_digest=figures.short_digest,
         shape=shape_text,
+        breakable=breakable,
     )
     return made
+
+
+def breakable(text: str) -> Markup:
+    """Return a dotted or slashed name, escaped, that lines may break after its separators."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[./])", text) if part)
 
 
 @lru_cache(maxsize=len(STATIC_TYPES))

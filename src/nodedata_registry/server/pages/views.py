@@ -143,7 +143,8 @@ def revision_lines(revisions: Iterable[wire.Revision], latest: str | None) -> tu
 
 
 def _revision_line(revision: wire.Revision, latest: str | None) -> RevisionLine:
-    summary, _, rest = revision.changelog.strip().partition("\n")
+    changelog = "" if revision.quarantined else revision.changelog
+    summary, _, rest = changelog.strip().partition("\n")
     parent = revision.parent
     return RevisionLine(
         version=revision.version,
