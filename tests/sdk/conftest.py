@@ -1,26 +1,15 @@
-"""A small HTTP server that misbehaves on demand, and weights to publish."""
+"""Surroundings of client tests: a server that misbehaves on demand, and nobody's own settings."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-Behaviour = Callable[[BaseHTTPRequestHandler], None]
-
-
-@dataclass
-class Misbehaving:
-    """A server on a socket whose answers a test prescribes, one behaviour per request, the last for ever."""
-
-    behaviours: list[Behaviour] = field(default_factory=list)
-    seen: list[tuple[str, str, bytes]] = field(default_factory=list)
-    connections: int = 0
-    base_url: str = ""
+from tests.sdk.bad_server import Misbehaving
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from nodedata_registry.sdk import calls
 from nodedata_registry.sdk.refusals import refusal
 
 
-def refused(body: dict[str, Any], status: int = 400, **headers: str) -> errors.NodeDataError:
-    return refusal(status, headers, msgspec.json.encode({"error": body}))
+def refused(
+    body: dict[str, Any], status: int = 400, headers: dict[str, str] | None = None
+) -> errors.NodeDataError:
+    return refusal(status, headers or {}, msgspec.json.encode({"error": body}))
 
 
 def test_both_spellings_of_a_model_have_their_target() -> None:
@@ -77,11 +79,14 @@ def test_an_unknown_code_is_still_one_of_our_errors() -> None:
 
 
 def test_the_header_gives_the_request_id_that_the_body_lacks() -> None:
-    assert refused({"code": "not_found", "message": "no"}, **{"x-request-id": "req_2"}).request_id == "req_2"
+    assert (
+        refused({"code": "not_found", "message": "no"}, headers={"x-request-id": "req_2"}).request_id
+        == "req_2"
+    )
 
 
 def test_how_long_to_wait_is_kept_with_the_error() -> None:
-    error = refused({"code": "rate_limited", "message": "slow down"}, 429, **{"retry-after": "7"})
+    error = refused({"code": "rate_limited", "message": "slow down"}, 429, {"retry-after": "7"})
     assert error.details["retry_after_seconds"] == 7.0
 
 

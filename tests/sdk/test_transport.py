@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +20,7 @@ from nodedata_registry.errors import (
 from nodedata_registry.sdk.calls import Call
 from nodedata_registry.sdk.connection import Connection, Patience
 from nodedata_registry.sdk.transport import HttpTransport
-
-if TYPE_CHECKING:
-    from conftest import Misbehaving
+from tests.sdk.bad_server import Misbehaving
 
 QUICK = Patience(attempts=4, first_pause_seconds=0.01, connect_seconds=0.5)
 ONCE = Call("POST", "/v1/models", dict, b"{}", idempotent=False)
