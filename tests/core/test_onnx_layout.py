@@ -17,7 +17,7 @@ from nodedata_registry.core.facts import (
     ReplaySource,
     read_file_facts,
 )
-from nodedata_registry.core.layouts import BytesSource, Layout, Span, Tensor
+from nodedata_registry.core.layouts import BytesSource, Layout, Span, Tensor, protobuf
 from nodedata_registry.core.layouts import onnx as layout
 from nodedata_registry.core.manifest import FileEntry
 from nodedata_registry.core.schema import TensorSpec
@@ -463,3 +463,27 @@ def test_a_graph_of_20_000_nodes_is_read_in_seconds() -> None:
     started = time.monotonic()
     read(data)
     assert time.monotonic() - started < 5.0
+
+
+def test_more_fields_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protobuf, "MAX_FIELDS", 20)
+    with pytest.raises(InvalidWeights, match="more than 20"):
+        read(WHOLE)
+
+
+def test_more_tensors_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MAX_TENSORS", 1)
+    with pytest.raises(InvalidWeights, match="more than 1 "):
+        read(WHOLE)
+
+
+def test_long_lists_of_other_operators_are_walked_past() -> None:
+    trees = helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", base_values=[0.5] * 70_000
+    )
+    assert read(model(graph([trees]))).tensors == ()
+
+
+def test_a_constant_of_too_many_loose_values_is_refused() -> None:
+    with pytest.raises(InvalidWeights, match="write it as a tensor"):
+        read(model(graph([constant("c", value_floats=[0.5] * 70_000)])))

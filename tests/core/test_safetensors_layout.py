@@ -233,3 +233,9 @@ def test_the_payload_is_never_read() -> None:
             return super().read(offset, length)
 
     assert layout.read(HeaderOnly(data)).tensors[0].elements == 1000
+
+
+def test_more_tensors_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MAX_TENSORS", 1)
+    with pytest.raises(InvalidWeights, match="more than 1 "):
+        read(made({"a": entry(), "b": entry(offsets=[4, 8])}, FOUR * 2))

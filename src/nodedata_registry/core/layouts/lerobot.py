@@ -14,7 +14,7 @@ from nodedata_registry.core.layouts.source import Source
 from nodedata_registry.core.layouts.table import Layout, refuse, shown
 from nodedata_registry.core.schema import Schema, TensorSpec
 
-MAX_CONFIG_BYTES = 4 * 1024 * 1024
+MAX_CONFIG_BYTES = 1024 * 1024
 _INPUTS, _OUTPUTS = "input_features", "output_features"
 
 

@@ -16,7 +16,7 @@ from nodedata_registry.core.layouts.table import Span, refuse
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
-MAX_FIELDS = 4_000_000
+MAX_FIELDS = 1_000_000
 MAX_TEXT_BYTES = 65_536
 _FIRST_WINDOW = 4096
 _WINDOW = 65_536
@@ -98,6 +98,8 @@ class Walker:
         if position < self._start or position + need > self._start + len(self._window):
             self._load(position)
         index, value = position - self._start, 0
+        if need and self._window[index] < 0x80:  # nearly all of them: keys, short lengths
+            return self._window[index], position + 1
         for shift in range(0, 7 * need, 7):
             byte = self._window[index]
             index += 1

@@ -38,7 +38,7 @@ DTYPES = DTYPE_BITS.keys() - {"C128", "I2", "I4", "U2", "U4"}
 _METADATA = "__metadata__"
 _FIELDS = ("dtype", "shape", "data_offsets")
 _SPACE = re.compile(r"[ \t\n\r]*")
-_WHOLE = re.compile(r"(?:0|[1-9][0-9]{0,19})(?![0-9.eE])")
+_WHOLE = re.compile(r"[ \t\n\r]*(0|[1-9][0-9]{0,19})(?![0-9.eE])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -165,7 +165,7 @@ class _Header:
     def _check_name(self, name: str) -> None:
         if _CONTROL.search(name):
             self._fail("a tensor's name holds a control character")
-        if ".." in re.split(r"[/\\]", name):
+        if ".." in name and ".." in re.split(r"[/\\]", name):
             self._fail("a tensor's name holds a `..` element")
 
     def _metadata(self) -> None:
@@ -228,9 +228,8 @@ class _Header:
             self._expect(",")
 
     def _integer(self) -> int:
-        self._space()
         found = _WHOLE.match(self.text, self.position)
-        number = int(found.group()) if found else MAX_ELEMENTS + 1
+        number = int(found[1]) if found else MAX_ELEMENTS + 1
         if found is None or number > MAX_ELEMENTS:
             self._fail("expected a whole number below 2**64")
         self.position = found.end()
@@ -240,7 +239,7 @@ class _Header:
         self._expect('"')
         try:
             text, self.position = scanstring(self.text, self.position, True)
-            text.encode("utf-8")
+            text.encode("utf-8")  # refuses lone surrogates
         except ValueError:
             self._fail("a string is not well formed")
         return str(text)
@@ -251,9 +250,10 @@ class _Header:
             self.position = found.end()
 
     def _accept(self, char: str) -> bool:
-        self._space()
         if not self.text.startswith(char, self.position):
-            return False
+            self._space()
+            if not self.text.startswith(char, self.position):
+                return False
         self.position += 1
         return True
 

@@ -10,7 +10,7 @@ from nodedata_registry.core.layouts.dtypes import element_count
 from nodedata_registry.core.schema import Schema
 from nodedata_registry.errors import InvalidWeights
 
-MAX_TENSORS = 200_000
+MAX_TENSORS = 100_000
 METADATA_ITEMS = 256
 METADATA_VALUE_CHARS = 8192
 
