@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DATA ?= ./demo-data
-PORT ?= 8443
+PORT ?= 8080
 
 .PHONY: help check lint types imports test soak demo serve fix bench clean
 .DEFAULT_GOAL := help

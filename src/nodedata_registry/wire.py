@@ -327,8 +327,8 @@ class Revision(Answer):
     retired: Mark | None
 
 
-class Resolution(Answer):
-    """What a selector means now. `digest` is the manifest's SHA-256."""
+class Resolved(Answer):
+    """What every answer under a selector names. `digest` is the manifest's SHA-256."""
 
     requested: str
     resolved: str
@@ -337,6 +337,11 @@ class Resolution(Answer):
     model_id: str
     model: str
     yanked: Yank | None
+
+
+class Resolution(Resolved):
+    """What a selector means now."""
+
     revision: Revision
 
 
@@ -350,16 +355,9 @@ class File(Answer):
     pickled: bool
 
 
-class Manifest(Answer):
+class Manifest(Resolved):
     """A revision's files, sorted by path."""
 
-    requested: str
-    resolved: str
-    digest: str
-    commit: str
-    model_id: str
-    model: str
-    yanked: Yank | None
     files: list[File]
 
 
@@ -372,16 +370,9 @@ class PlannedFile(Answer):
     blocks: list[tuple[str, int]]
 
 
-class Plan(Answer):
+class Plan(Resolved):
     """Everything needed to fetch a revision; `cut` names the rule that cut the blocks."""
 
-    requested: str
-    resolved: str
-    digest: str
-    commit: str
-    model_id: str
-    model: str
-    yanked: Yank | None
     cut: int
     files: list[PlannedFile]
 
@@ -562,57 +553,50 @@ class Event(Answer):
 # --- lists and errors --------------------------------------------------------------------------
 
 
-class Models(Answer):
+class Listing(Answer):
+    """Base of lists: `items`, and the cursor that continues behind them."""
+
+    next_cursor: str | None
+    has_more: bool
+
+
+class Models(Listing):
     """A page of models."""
 
     items: list[Model]
-    next_cursor: str | None
-    has_more: bool
 
 
-class Revisions(Answer):
+class Revisions(Listing):
     """A page of revisions, newest first."""
 
     items: list[Revision]
-    next_cursor: str | None
-    has_more: bool
 
 
-class Keys(Answer):
+class Keys(Listing):
     """The caller's keys."""
 
     items: list[Key]
-    next_cursor: str | None
-    has_more: bool
 
 
-class Members(Answer):
+class Members(Listing):
     """A workspace's members."""
 
     items: list[Member]
-    next_cursor: str | None
-    has_more: bool
 
 
-class Workspaces(Answer):
+class Workspaces(Listing):
     """The workspaces a caller may see."""
 
     items: list[Workspace]
-    next_cursor: str | None
-    has_more: bool
 
 
-class Grants(Answer):
+class Grants(Listing):
     """A model's grants."""
 
     items: list[Grant]
-    next_cursor: str | None
-    has_more: bool
 
 
-class Events(Answer):
+class Events(Listing):
     """A page of events, oldest first. `next_cursor` is set even on the last page: poll with it."""
 
     items: list[Event]
-    next_cursor: str | None
-    has_more: bool
