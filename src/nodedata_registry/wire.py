@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 # --- accounts, keys, workspaces ----------------------------------------------------------------
 
 
-class Account(Answer):
+class Account(Answer, frozen=True):
     """Who acts."""
 
     id: str
@@ -40,7 +40,7 @@ class Account(Answer):
     created_at: datetime
 
 
-class Key(Answer):
+class Key(Answer, frozen=True):
     """An API key without its secret. `workspace` is a slug, `model` a model id."""
 
     id: str
@@ -54,20 +54,20 @@ class Key(Answer):
     revoked_at: datetime | None
 
 
-class NewKey(Key):
+class NewKey(Key, frozen=True):
     """A key just made: `key` is the secret, shown this once."""
 
     key: str
 
 
-class Membership(Answer):
+class Membership(Answer, frozen=True):
     """The caller's role in one workspace."""
 
     workspace: str
     role: str
 
 
-class Me(Answer):
+class Me(Answer, frozen=True):
     """The caller: account, key, effective scopes of the key, memberships, granted model ids."""
 
     account: Account
@@ -77,20 +77,20 @@ class Me(Answer):
     granted_models: list[str]
 
 
-class CreateAccount(Request):
+class CreateAccount(Request, frozen=True):
     """Body of `POST /v1/accounts`. The answer carries the account's first key."""
 
     name: str
     operator: bool = False
 
 
-class NewAccount(Account):
+class NewAccount(Account, frozen=True):
     """An account just made, with its first API key (shown once)."""
 
     key: str
 
 
-class CreateKey(Request):
+class CreateKey(Request, frozen=True):
     """Body of `POST /v1/keys`: every part narrows the key; none widens it.
 
     `account_id` lets an operator make a key for another account.
@@ -104,7 +104,7 @@ class CreateKey(Request):
     account_id: str | None = None
 
 
-class RetentionPolicy(Request):
+class RetentionPolicy(Request, frozen=True):
     """Keep rules joined by OR; all absent keeps everything."""
 
     keep_last: int | None = None
@@ -117,7 +117,7 @@ class RetentionPolicy(Request):
         return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}
 
 
-class Workspace(Answer):
+class Workspace(Answer, frozen=True):
     """A workspace; `role` is the caller's, or `None`."""
 
     id: str
@@ -127,19 +127,19 @@ class Workspace(Answer):
     created_at: datetime
 
 
-class CreateWorkspace(Request):
+class CreateWorkspace(Request, frozen=True):
     """Body of `POST /v1/workspaces`; the caller becomes its owner."""
 
     slug: str
 
 
-class UpdateWorkspace(Request):
+class UpdateWorkspace(Request, frozen=True):
     """Body of `PATCH /v1/workspaces/{slug}`; `retention: null` keeps everything."""
 
     retention: RetentionPolicy | None
 
 
-class Member(Answer):
+class Member(Answer, frozen=True):
     """One account's role in a workspace."""
 
     workspace: str
@@ -148,7 +148,7 @@ class Member(Answer):
     role: str
 
 
-class PutMember(Request):
+class PutMember(Request, frozen=True):
     """Body of `PUT /v1/workspaces/{slug}/members/{usr}`."""
 
     role: Literal["reader", "publisher", "owner"]
@@ -157,7 +157,7 @@ class PutMember(Request):
 # --- models ------------------------------------------------------------------------------------
 
 
-class Model(Answer):
+class Model(Answer, frozen=True):
     """A model as lists show it: facts of its `latest` revision beside its own."""
 
     id: str
@@ -175,21 +175,21 @@ class Model(Answer):
     updated_at: datetime
 
 
-class CreateModel(Request):
+class CreateModel(Request, frozen=True):
     """Body of `POST /v1/models`; `ref` is `workspace/name`."""
 
     ref: str
     visibility: Visibility = "private"
 
 
-class UpdateModel(Request):
+class UpdateModel(Request, frozen=True):
     """Body of `PATCH /v1/models/{id}`. Going public needs `confirm`: the versions it publishes."""
 
     visibility: Visibility
     confirm: list[str] | None = None
 
 
-class Grant(Answer):
+class Grant(Answer, frozen=True):
     """An outside account's right to read one private model."""
 
     model_id: str
@@ -200,7 +200,7 @@ class Grant(Answer):
     revoked_at: datetime | None
 
 
-class PutGrant(Request):
+class PutGrant(Request, frozen=True):
     """Body of `PUT /v1/models/{id}/grants/{usr}`."""
 
     expires_at: datetime | None = None
@@ -209,14 +209,14 @@ class PutGrant(Request):
 # --- revisions ---------------------------------------------------------------------------------
 
 
-class Notice(Answer):
+class Notice(Answer, frozen=True):
     """Something the publisher or consumer should hear; nothing is refused."""
 
     code: str
     message: str
 
 
-class Mark(Answer):
+class Mark(Answer, frozen=True):
     """A mark on a revision: why, when, and by which account."""
 
     reason: str
@@ -224,7 +224,7 @@ class Mark(Answer):
     by: str
 
 
-class Yank(Answer):
+class Yank(Answer, frozen=True):
     """A yank: why, since when, and the version to go to (`None`: nowhere yet)."""
 
     reason: str
@@ -232,7 +232,7 @@ class Yank(Answer):
     suggested: str | None
 
 
-class Finding(Answer):
+class Finding(Answer, frozen=True):
     """One reason for a bump: what the evidence asks for and why, in words."""
 
     code: str
@@ -241,7 +241,7 @@ class Finding(Answer):
     subject: str | None
 
 
-class BaseVerdict(Answer):
+class BaseVerdict(Answer, frozen=True):
     """The judgement from one base: what was declared, what the evidence asks, and why."""
 
     version: str
@@ -250,14 +250,14 @@ class BaseVerdict(Answer):
     findings: list[Finding]
 
 
-class Accepted(Answer):
+class Accepted(Answer, frozen=True):
     """A finding that an owner accepted, with the written reason."""
 
     code: str
     reason: str
 
 
-class Verdict(Answer):
+class Verdict(Answer, frozen=True):
     """The bump verdict as it was judged at publish, under rules number `rules`."""
 
     rules: int
@@ -266,7 +266,7 @@ class Verdict(Answer):
     accepted: list[Accepted]
 
 
-class Tensor(Answer):
+class Tensor(Answer, frozen=True):
     """A declared input or output. An axis is a number, -1 (dynamic) or a symbol."""
 
     name: str
@@ -277,14 +277,14 @@ class Tensor(Answer):
     description: str | None
 
 
-class Schema(Answer):
+class Schema(Answer, frozen=True):
     """Declared inputs and outputs; `None` where nothing states them."""
 
     inputs: list[Tensor] | None
     outputs: list[Tensor] | None
 
 
-class Benchmark(Answer):
+class Benchmark(Answer, frozen=True):
     """One measured figure of a card."""
 
     name: str
@@ -296,7 +296,7 @@ class Benchmark(Answer):
     stderr: float | None
 
 
-class Revision(Answer):
+class Revision(Answer, frozen=True):
     """One immutable published version, with its present marks."""
 
     id: str
@@ -327,7 +327,7 @@ class Revision(Answer):
     retired: Mark | None
 
 
-class Resolved(Answer):
+class Resolved(Answer, frozen=True):
     """What every answer under a selector names. `digest` is the manifest's SHA-256."""
 
     requested: str
@@ -339,13 +339,13 @@ class Resolved(Answer):
     yanked: Yank | None
 
 
-class Resolution(Resolved):
+class Resolution(Resolved, frozen=True):
     """What a selector means now."""
 
     revision: Revision
 
 
-class File(Answer):
+class File(Answer, frozen=True):
     """One file of a revision."""
 
     path: str
@@ -355,13 +355,13 @@ class File(Answer):
     pickled: bool
 
 
-class Manifest(Resolved):
+class Manifest(Resolved, frozen=True):
     """A revision's files, sorted by path."""
 
     files: list[File]
 
 
-class PlannedFile(Answer):
+class PlannedFile(Answer, frozen=True):
     """A file and the blocks whose concatenation it is: `[digest, size]` pairs in order."""
 
     path: str
@@ -370,7 +370,7 @@ class PlannedFile(Answer):
     blocks: list[tuple[str, int]]
 
 
-class Plan(Resolved):
+class Plan(Resolved, frozen=True):
     """Everything needed to fetch a revision; `cut` names the rule that cut the blocks."""
 
     cut: int
@@ -380,7 +380,7 @@ class Plan(Resolved):
 # --- publishing --------------------------------------------------------------------------------
 
 
-class UploadFile(Request):
+class UploadFile(Request, frozen=True):
     """A file to publish: identity, blocks, and the byte ranges that checks read.
 
     `headers` are `[offset, bytes]` (bytes as base64): what the registry needs to judge the file
@@ -394,7 +394,7 @@ class UploadFile(Request):
     headers: list[tuple[int, bytes]] = []
 
 
-class Publish(Request):
+class Publish(Request, frozen=True):
     """Body of opening an upload, of a check, and of the commit (then with `upload`).
 
     `files` are laid over the parent's; with `whole` they are the whole revision. `parent` and
@@ -414,7 +414,7 @@ class Publish(Request):
     upload: str | None = None
 
 
-class Check(Answer):
+class Check(Answer, frozen=True):
     """The verdict on a publish that has not happened.
 
     `ok` is false when the declared bump is too low. `version` is what would be assigned. `changes`
@@ -433,7 +433,7 @@ class Check(Answer):
     missing_bytes: int
 
 
-class FileChange(Answer):
+class FileChange(Answer, frozen=True):
     """How one path differs from the parent: `added`, `modified`, `removed` or `renamed`."""
 
     path: str
@@ -443,7 +443,7 @@ class FileChange(Answer):
     size_b_bytes: int | None
 
 
-class Upload(Answer):
+class Upload(Answer, frozen=True):
     """An open upload: send the `missing` blocks before `expires_at`, then commit.
 
     `revision` is set, and `upload` is not, when the very revision exists already.
@@ -457,7 +457,7 @@ class Upload(Answer):
     revision: Revision | None
 
 
-class StoredBlock(Answer):
+class StoredBlock(Answer, frozen=True):
     """A block that arrived, was verified and is durable."""
 
     digest: str
@@ -467,13 +467,13 @@ class StoredBlock(Answer):
 # --- yanks and other marks ---------------------------------------------------------------------
 
 
-class Reason(Request):
+class Reason(Request, frozen=True):
     """Body of every act that needs a written reason."""
 
     reason: str
 
 
-class YankResult(Answer):
+class YankResult(Answer, frozen=True):
     """Versions whose yank state (or reason) changed, and those that matched but did not."""
 
     model_id: str
@@ -482,7 +482,7 @@ class YankResult(Answer):
     unchanged: list[str]
 
 
-class Retire(Request):
+class Retire(Request, frozen=True):
     """Body of `POST …/revisions/retire`: one exact version, and why."""
 
     version: str
@@ -492,7 +492,7 @@ class Retire(Request):
 # --- diffs -------------------------------------------------------------------------------------
 
 
-class DiffProgress(Answer):
+class DiffProgress(Answer, frozen=True):
     """A diff that is still being computed."""
 
     status: str
@@ -500,10 +500,7 @@ class DiffProgress(Answer):
     total_bytes: int
 
 
-# --- retention, events -------------------------------------------------------------------------
-
-
-class RetentionItem(Answer):
+class RetentionItem(Answer, frozen=True):
     """One revision and what the policy does with it: `keep` or `retire`, with every reason."""
 
     model: str
@@ -514,7 +511,7 @@ class RetentionItem(Answer):
     size_bytes: int
 
 
-class RetentionPreview(Answer):
+class RetentionPreview(Answer, frozen=True):
     """What applying the policy now would do; `digest` is what `apply` must be given."""
 
     workspace: str
@@ -523,20 +520,20 @@ class RetentionPreview(Answer):
     items: list[RetentionItem]
 
 
-class ApplyRetention(Request):
+class ApplyRetention(Request, frozen=True):
     """Body of `POST …/retention/apply`: the digest of the preview to execute."""
 
     preview: str
 
 
-class RetentionResult(Answer):
+class RetentionResult(Answer, frozen=True):
     """The versions that were retired, as `workspace/name@version`."""
 
     workspace: str
     retired: list[str]
 
 
-class Event(Answer):
+class Event(Answer, frozen=True):
     """One entry of the append-only record, as far as the caller may see it."""
 
     id: str
@@ -553,50 +550,50 @@ class Event(Answer):
 # --- lists and errors --------------------------------------------------------------------------
 
 
-class Listing(Answer):
+class Listing(Answer, frozen=True):
     """Base of lists: `items`, and the cursor that continues behind them."""
 
     next_cursor: str | None
     has_more: bool
 
 
-class Models(Listing):
+class Models(Listing, frozen=True):
     """A page of models."""
 
     items: list[Model]
 
 
-class Revisions(Listing):
+class Revisions(Listing, frozen=True):
     """A page of revisions, newest first."""
 
     items: list[Revision]
 
 
-class Keys(Listing):
+class Keys(Listing, frozen=True):
     """The caller's keys."""
 
     items: list[Key]
 
 
-class Members(Listing):
+class Members(Listing, frozen=True):
     """A workspace's members."""
 
     items: list[Member]
 
 
-class Workspaces(Listing):
+class Workspaces(Listing, frozen=True):
     """The workspaces a caller may see."""
 
     items: list[Workspace]
 
 
-class Grants(Listing):
+class Grants(Listing, frozen=True):
     """A model's grants."""
 
     items: list[Grant]
 
 
-class Events(Listing):
+class Events(Listing, frozen=True):
     """A page of events, oldest first. `next_cursor` is set even on the last page: poll with it."""
 
     items: list[Event]
