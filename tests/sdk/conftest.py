@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nodedata_registry import NodeData
 from tests.sdk.bad_server import Misbehaving
+from tests.sdk.door import Door, open_door
 
 
 @pytest.fixture
@@ -55,3 +57,18 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     return home
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    with open_door(tmp_path / "registry") as opened:
+        yield opened
+
+
+@pytest.fixture
+def node(door: Door, tmp_path: Path) -> Iterator[NodeData]:
+    """The owner's client, with the workspace `acme` and the public model `acme/grasp` made."""
+    with NodeData(door.base_url, cache=tmp_path / "cache") as client:
+        client.workspaces.create("acme")
+        client.models.create("acme/grasp", visibility="public")
+        yield client

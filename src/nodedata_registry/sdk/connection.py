@@ -22,6 +22,7 @@ from nodedata_registry.errors import (
     RegistryUnreachable,
     TooLarge,
     TransferFailed,
+    Unavailable,
 )
 from nodedata_registry.sdk.calls import Call
 from nodedata_registry.sdk.refusals import refusal, retry_after_seconds
@@ -123,7 +124,7 @@ class Connection:
             return _Whole(answer.status, dict(answer.headers), _read_all(answer))
 
     def _may_repeat(self, call: Call[T], error: NodeDataError, attempt: int, passed_seconds: float) -> bool:
-        if attempt >= self.patience.attempts:
+        if attempt >= self.patience.attempts or not is_passing(error):
             return False
         if error.details.get("sent") is False:
             return passed_seconds < self.patience.connect_seconds
@@ -159,10 +160,13 @@ class Connection:
 
 
 def is_passing(error: NodeDataError) -> bool:
-    """Return whether a stream that ended in this error is worth opening again."""
-    return (
-        isinstance(error, TransferFailed | RegistryUnreachable | RateLimited) or error.code == "unavailable"
-    )
+    """Return whether trying again may help: a broken answer, a busy or a silent registry.
+
+    A transport says in `details["sent"]` that it tried; without it nothing was tried, nor will be.
+    """
+    if isinstance(error, RegistryUnreachable):
+        return "sent" in error.details
+    return isinstance(error, TransferFailed | RateLimited) or error.code == Unavailable.code
 
 
 def _read_all(answer: Answer) -> bytes:

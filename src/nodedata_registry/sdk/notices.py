@@ -77,10 +77,10 @@ def issue_notices(notices: list[wire.Notice]) -> None:
 
 
 def _levels_to_caller() -> int:
+    """Return the `stacklevel` for `issue`: 1 is its own frame."""
     frame = sys._getframe(1)
     levels = 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         levels += 1
-    # The frame of this function is not on the stack that `warn` counts; `issue` is its level 1.
-    return max(levels - 1, 1)
+    return levels
