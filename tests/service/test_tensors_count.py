@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from nodedata_registry.core.diff_values import ElementChange
 from nodedata_registry.core.layouts import DTYPE_BITS, BytesSource, Span, Tensor, byte_count
+from nodedata_registry.core.tensor_pairs import Held, TensorPair
 from nodedata_registry.errors import InvalidRequest, InvalidWeights
 from nodedata_registry.server.tensors.canonical import decode_varints
+from nodedata_registry.server.tensors.compare import compare_pairs
 from nodedata_registry.server.tensors.count import PIECE_ELEMENTS, count_touched
 from nodedata_registry.server.tensors.digests import tensor_digest, tensor_digests
 from nodedata_registry.server.tensors.values import SMALL_FLOATS, table
@@ -260,3 +262,21 @@ def test_digests_leave_out_tensors_of_other_files() -> None:
 
 def test_an_empty_tensor_has_the_digest_of_nothing() -> None:
     assert tensor_digest(Tensor("e", "F32", (0,), ()), BytesSource(b"")) == blake3(b"").hexdigest()
+
+
+def test_pairs_of_a_diff_are_counted_through_every_encoding() -> None:
+    raw = np.array([1, 2, 3], dtype="<i8").tobytes()
+    stream = b"".join(map(varint, [1, 5, 3]))
+    a = Held(Tensor("t", "I64", (3,), (Span(0, 24),)), "a.safetensors", "1", "s")
+    b = Held(Tensor("t", "I64", (3,), (Span(0, 3),), "varint:8"), "b.onnx", "2", "s")
+    opened: list[str] = []
+    read: list[int] = []
+
+    def source(path: str) -> BytesSource:
+        opened.append(path)
+        return BytesSource(raw if path == "a.safetensors" else stream)
+
+    pair = TensorPair("b.onnx", "t", a, b)
+    found = compare_pairs([pair, TensorPair("b.onnx", "u", a, b)], source, source, read.append)
+    assert found[pair.key].touched == 1 and found[pair.key].max_abs == 3.0
+    assert (opened, read) == (["a.safetensors", "b.onnx"], [27, 27])

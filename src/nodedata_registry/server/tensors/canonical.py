@@ -15,27 +15,31 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from nodedata_registry.core.blocks import BLOCK_BYTES
 from nodedata_registry.core.layouts.dtypes import byte_count
 from nodedata_registry.core.layouts.source import Source
 from nodedata_registry.core.layouts.table import Tensor, shown
 from nodedata_registry.errors import InvalidWeights
 
-PIECE_BYTES = 1024 * 1024
+# A large tensor's blocks start where the tensor starts, so each piece is one block, read once.
+PIECE_BYTES = BLOCK_BYTES
+# Varints grow up to eightfold when decoded.
+VARINT_PIECE_BYTES = 256 * 1024
 MAX_VARINT_BYTES = 10
 
 
 def canonical_pieces(tensor: Tensor, source: Source) -> Iterator[bytes]:
-    """Yield the canonical bytes of a tensor in pieces of at most about 8 MiB.
+    """Yield the canonical bytes of a tensor in pieces of at most 4 MiB.
 
     `source` is the file that holds the bytes (`tensor.stored_in`).
 
     Raises:
         InvalidWeights: the file ends too early, or its varints are not as many as the shape says.
     """
-    stored = _stored_pieces(tensor, source)
     if not tensor.encoding.startswith("varint:"):
-        yield from stored
+        yield from _stored_pieces(tensor, source, PIECE_BYTES)
         return
+    stored = _stored_pieces(tensor, source, VARINT_PIECE_BYTES)
     width = int(tensor.encoding.removeprefix("varint:"))
     expected = byte_count(tensor.dtype, tensor.elements)
     found = 0
@@ -46,10 +50,10 @@ def canonical_pieces(tensor: Tensor, source: Source) -> Iterator[bytes]:
         _refuse(tensor, f"holds {found // width} numbers where its shape needs {expected // width}")
 
 
-def _stored_pieces(tensor: Tensor, source: Source) -> Iterator[bytes]:
+def _stored_pieces(tensor: Tensor, source: Source, size: int) -> Iterator[bytes]:
     for span in tensor.spans:
-        for offset in range(span.offset, span.end, PIECE_BYTES):
-            yield source.read(offset, min(PIECE_BYTES, span.end - offset))
+        for offset in range(span.offset, span.end, size):
+            yield source.read(offset, min(size, span.end - offset))
 
 
 def decode_varints(pieces: Iterable[bytes], width: int) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from nodedata_registry.core.diff_values import ElementChange
 from nodedata_registry.core.layouts.source import Source
@@ -25,6 +26,7 @@ def compare_pairs(
     Raises:
         InvalidWeights: a payload is not what the table says.
     """
+    open_a, open_b = cache(open_a), cache(open_b)
     found: dict[tuple[str, str], ElementChange] = {}
     for pair in pairs:
         a, b = pair.a, pair.b

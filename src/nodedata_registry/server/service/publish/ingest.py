@@ -48,7 +48,7 @@ def ingest(registry: Registry, workspace_id: str, file: OrderFile) -> Ingested:
         facts = read_file_facts(file.entry, source)
         check_cut(file, facts)
         _check_sha256(file.entry, source)
-        facts = facts.with_digests(tensor_digests(facts.tensors, source))
+        facts = facts.with_digests(tensor_digests(facts.tensors, source, path=file.entry.path))
     except BlockNotFound as error:
         raise BlocksMissing(
             f"a block of {file.entry.path!a} is not in the store: send it again", field="files"
