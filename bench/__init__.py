@@ -1,0 +1,1 @@
+"""Measurements, as ratios of figures taken in one run on one machine."""
