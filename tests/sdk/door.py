@@ -18,7 +18,6 @@ from urllib.parse import unquote
 
 from nodedata_registry.sdk.inprocess import InProcessTransport
 from nodedata_registry.sdk.transport import Answer, Exchange
-from nodedata_registry.server.app import open_local
 
 
 @dataclass
@@ -110,6 +109,9 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def open_door(folder: Path, api_key: str | None = None) -> Iterator[Door]:
     """Serve the registry in a folder; requests without a key act as its owner unless one is named."""
+    # Imported here: the tests of the light parts run without the server's packages too.
+    from nodedata_registry.server.app import open_local
+
     local = open_local(folder, api_key)
     transport = InProcessTransport(local.app)  # type: ignore[arg-type]
     door = Door()

@@ -173,3 +173,15 @@ def test_progress_ends_at_its_total(node: NodeData, tmp_path: Path) -> None:
     last = {progress.phase: progress for progress in seen}
     assert set(last) == {"scan", "send"}
     assert all(progress.done_bytes == progress.total_bytes for progress in last.values())
+
+
+def test_a_key_that_may_only_upload_can_publish(node: NodeData, door: Door, tmp_path: Path) -> None:
+    key = node.keys.create("ci", scopes=["models:upload"])
+    folder = write_model(tmp_path / "m")
+    with NodeData(door.base_url, key.key) as ci:
+        ci.models.create_revision(MODEL, "1.0.0", folder, "First")
+        changed = write_weights(tmp_path / "new" / "model.safetensors", changed=(2,))
+        assert (
+            ci.models.create_revision(MODEL, "1.0.1", {"model.safetensors": changed}, "Tuned").parent
+            == "1.0.0"
+        )

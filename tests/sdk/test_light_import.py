@@ -34,3 +34,18 @@ def test_every_public_name_can_be_had() -> None:
     for name in nodedata_registry.__all__:
         assert getattr(nodedata_registry, name) is not None
     assert nodedata_registry.select(["1.0.0", "1.2.0"], "^1") == "1.2.0"
+
+
+def test_without_the_server_parts_one_sentence_says_what_to_install() -> None:
+    code = """
+import sys
+sys.modules["litestar"] = None
+from nodedata_registry import NodeData, errors
+try:
+    NodeData(path="/tmp/never-made")
+except errors.ExtraMissing as error:
+    print(error.message)
+"""
+    message = run(code)
+    assert "nodedata-registry[server]" in message
+    assert "\n" not in message

@@ -158,6 +158,8 @@ def _in_process(path: Path, api_key: str | None) -> Transport:
     try:
         from nodedata_registry.server.app import open_local
     except ImportError as error:
+        if (error.name or "").startswith("nodedata_registry"):
+            raise
         raise ExtraMissing(
             "a registry in this process needs the server parts: pip install 'nodedata-registry[server]'"
             f" on Python 3.11 or newer (missing: {error.name or error})"

@@ -10,6 +10,7 @@ registry; the commit is refused if the two differ.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -17,7 +18,13 @@ import msgspec
 from nodedata_registry import wire
 from nodedata_registry.core.blocks import Block
 from nodedata_registry.core.manifest import FileEntry, Manifest, overlay
-from nodedata_registry.errors import BlocksMissing, DigestMismatch, UploadExpired, UploadNotFound
+from nodedata_registry.errors import (
+    BlocksMissing,
+    DigestMismatch,
+    ScopeMissing,
+    UploadExpired,
+    UploadNotFound,
+)
 from nodedata_registry.sdk import calls
 from nodedata_registry.sdk.connection import Connection
 from nodedata_registry.sdk.notices import issue_notices
@@ -56,7 +63,7 @@ def check(
     connection: Connection, model: str, order: Order, progress: ProgressCallback | None = None
 ) -> wire.Check:
     """Return the verdict on a publish; nothing is published and no weights are sent."""
-    connection.ask(calls.get_model(model))
+    _check_visible(connection, model)
     composed = compose(order, progress)
     verdict = connection.ask(calls.check(model, composed.body))
     issue_notices(verdict.warnings)
@@ -70,8 +77,7 @@ def publish(
 
     Raises every error of the publishing rules, and `TransferFailed` if a file changed meanwhile.
     """
-    # Asked first, so that a wrong key or model is heard before gigabytes are hashed.
-    connection.ask(calls.get_model(model))
+    _check_visible(connection, model)
     composed = compose(order, progress)
     for attempt in range(1, _ROUNDS + 1):
         try:
@@ -103,6 +109,13 @@ def compose(order: Order, progress: ProgressCallback | None = None) -> Composed:
     return Composed(body, scanned)
 
 
+def _check_visible(connection: Connection, model: str) -> None:
+    """Ask for the model first, so that a wrong key or name is heard before gigabytes are hashed."""
+    # A key that may upload and not read is told so, and may go on.
+    with suppress(ScopeMissing):
+        connection.ask(calls.get_model(model))
+
+
 def _publish_once(
     connection: Connection, model: str, composed: Composed, progress: ProgressCallback | None
 ) -> wire.Revision:
@@ -125,10 +138,23 @@ def _publish_once(
 def _manifest_digest(
     connection: Connection, model: str, composed: Composed, opened: wire.Check | None
 ) -> str | None:
-    """Compose the manifest here too, and compare it with what the registry composed."""
+    """Compose the manifest here too, and compare it with what the registry composed.
+
+    None where this client may not read the parent's manifest: then the registry's stands.
+    """
     if opened is None:
         return None
-    own = _manifest(connection, model, composed, opened.parent)
+    try:
+        base = _parent_manifest(connection, model, composed, opened.parent)
+    except ScopeMissing:
+        return None
+    own = overlay(
+        base,
+        [file.entry for file in composed.files],
+        composed.body.remove,
+        whole=composed.body.whole,
+        missing_ok=composed.body.version == "auto",
+    )
     if own.digest != opened.manifest_digest:
         raise DigestMismatch(
             f"the registry would publish the manifest {opened.manifest_digest}, these files give"
@@ -137,14 +163,13 @@ def _manifest_digest(
     return own.digest
 
 
-def _manifest(connection: Connection, model: str, composed: Composed, parent: str | None) -> Manifest:
-    base = None
-    if parent is not None and not composed.body.whole:
-        files = connection.ask(calls.manifest(model, parent)).files
-        base = Manifest.of(FileEntry(file.path, file.size_bytes, file.sha256) for file in files)
-    entries = [file.entry for file in composed.files]
-    automatic = composed.body.version == "auto"
-    return overlay(base, entries, composed.body.remove, whole=composed.body.whole, missing_ok=automatic)
+def _parent_manifest(
+    connection: Connection, model: str, composed: Composed, parent: str | None
+) -> Manifest | None:
+    if parent is None or composed.body.whole:
+        return None
+    files = connection.ask(calls.manifest(model, parent)).files
+    return Manifest.of(FileEntry(file.path, file.size_bytes, file.sha256) for file in files)
 
 
 # --- sending --------------------------------------------------------------------------------------
