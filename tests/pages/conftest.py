@@ -32,7 +32,6 @@ def make_app(data: PageData) -> Litestar:
     site = Site(data, Sessions(b"k" * 32, lambda: datetime.now(timezone.utc)))
     return Litestar(
         route_handlers=page_handlers(site),
-        exception_handlers={Exception: site.error_page},
         openapi_config=None,
     )
 

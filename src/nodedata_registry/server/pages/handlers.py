@@ -322,9 +322,15 @@ def favicon() -> Redirect:
     return Redirect("/static/favicon.svg", headers=dict(SECURITY_HEADERS))
 
 
+@page("/{workspace:str}/{name:str}/{rest:path}")
+def nowhere(workspace: FromPath[str], name: FromPath[str], rest: FromPath[str]) -> Response[str]:
+    """Answer a deeper address that nothing else answers, with a page rather than the API's JSON."""
+    raise NotFound("There is no page at this address.")
+
+
 _ROUTES: tuple[HTTPRouteHandler, ...] = (
     *(home, search, workspace_page, model_page, revision_page, diff_page),
-    *(login_form, login, logout, static_file, favicon),
+    *(login_form, login, logout, static_file, favicon, nowhere),
 )
 
 
@@ -340,6 +346,10 @@ def page_handlers(site: Site) -> list[Router]:
             "/",
             route_handlers=list(_ROUTES),
             dependencies={"site": Provide(lambda: site, sync_to_thread=False)},
-            exception_handlers={NodeDataError: error_page, HTTPException: error_page},
+            exception_handlers={
+                NodeDataError: error_page,
+                HTTPException: error_page,
+                Exception: error_page,
+            },
         )
     ]

@@ -31,8 +31,8 @@ SECURITY_HEADERS = {
 }
 
 STATIC_TYPES = {
-    "site.css": "text/css; charset=utf-8",
-    "site.js": "text/javascript; charset=utf-8",
+    "site.css": "text/css",
+    "site.js": "text/javascript",
     "favicon.svg": "image/svg+xml",
 }
 """The static files there are, with their media types; nothing else is served from the folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from nodedata_registry.errors import (
 from nodedata_registry.server.pages.data import NOBODY, PageData, Visitor
 from nodedata_registry.server.pages.rendering import html
 from nodedata_registry.server.pages.session import COOKIE, Sessions
+
+log = logging.getLogger("nodedata_registry.pages")
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -74,8 +77,10 @@ class Site:
         )
 
     def error_page(self, request: AnyRequest, error: Exception) -> Response[str]:
-        """Return the page for an error. What is no error of ours is not described to visitors."""
+        """Return the page for an error; the log has what visitors are not told."""
         status, heading, message = _described(error)
+        if status >= 500:
+            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         visitor = NOBODY if status >= 500 else self.visitor(request)
         return self.page(
             "error.html",
@@ -83,7 +88,7 @@ class Site:
             status=status,
             heading=heading,
             message=message,
-            request_id=getattr(error, "request_id", None),
+            request_id=request.state.get("request_id"),
             next=request.url.path,
             problem=None,
         )
