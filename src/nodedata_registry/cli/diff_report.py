@@ -21,10 +21,19 @@ if TYPE_CHECKING:
     from nodedata_registry.core.diff_values import FileChange, ParametersDiff, RevisionDiff, TensorDiff
 
 _SHOWN = 15
-_BAR = 10
+_BAR = 6
+_ROOMY = 100
 _WIDE_BAR = 40
 _GOOD = {"improved": "bold green", "regressed": "bold red"}
 _UNMOVED = frozenset({"unchanged", "within_noise"})
+_TENSOR_COLUMNS = (
+    Column("tensor"),
+    Column("type"),
+    Column("touched", "right", whole=True),
+    Column("", whole=True),
+    Column("max |Δ|", "right", whole=True),
+    Column("rms Δ", "right", whole=True),
+)
 
 
 def show_diff(out: Console, model: str, diff: RevisionDiff, *, every: bool = False) -> None:
@@ -92,7 +101,10 @@ def _show_parameters(out: Console, diff: ParametersDiff, shown: int | None) -> N
     )
     ranked = sorted(diff.tensors, key=lambda one: -one.touched)
     if ranked:
-        out.print(table(_tensor_columns(), [_tensor_row(one) for one in ranked[:shown]], indent=2))
+        # Beside long names there is no room for it on 80 columns.
+        columns = _TENSOR_COLUMNS if out.width >= _ROOMY else _TENSOR_COLUMNS[:-1]
+        rows = [_tensor_row(one)[: len(columns)] for one in ranked[:shown]]
+        out.print(table(columns, rows, indent=2))
     _more(out, len(ranked), shown)
 
 
@@ -105,17 +117,6 @@ def _sums(diff: ParametersDiff) -> str:
     return "  " + ", ".join(parts) if parts else ""
 
 
-def _tensor_columns() -> tuple[Column, ...]:
-    return (
-        Column("tensor"),
-        Column("type"),
-        Column("touched", "right", whole=True),
-        Column("", whole=True),
-        Column("max |Δ|", "right", whole=True),
-        Column("rms Δ", "right", whole=True),
-    )
-
-
 def _tensor_row(one: TensorDiff) -> tuple[str | Text, ...]:
     scalars = 1
     for axis in one.shape:
@@ -124,12 +125,11 @@ def _tensor_row(one: TensorDiff) -> tuple[str | Text, ...]:
     if one.change in ("added", "removed", "renamed"):
         return (text(one.name), kind, text(one.change, "dim"), "", "–", "–")
     changed = "" if one.change == "modified" else f" {one.change}"
-    bar = text(words.bar(one.touched, scalars, _BAR), "yellow on grey30")
     return (
         text(one.name),
         kind + changed,
-        f"{one.touched:,}",
-        bar.append(" " + words.share(one.touched, scalars), "not bold default on default"),
+        f"{one.touched:,} ({words.share(one.touched, scalars)})",
+        text(words.bar(one.touched, scalars, _BAR), "yellow on grey30"),
         words.figure(one.max_abs),
         words.figure(one.rms),
     )
@@ -227,6 +227,4 @@ def _show_bump(out: Console, diff: RevisionDiff) -> None:
 
 
 def _print_bare(out: Console, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> None:
-    shown = table(columns, rows, indent=2)
-    shown.show_header = False
-    out.print(shown)
+    out.print(table(columns, rows, indent=2, head=False))

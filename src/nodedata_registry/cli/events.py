@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from nodedata_registry import wire
 
+_TOLD = ("account", "reason", "role", "visibility", "parent", "expires_at", "name", "scopes")
+"""What of an event's body is told here: words, not the ids and digests that --json has in full."""
+
 
 @command("events", examples="node-data events --limit 20\nnode-data events --cursor evt_01J… --json")
 @click.option("--cursor", metavar="CURSOR", help="Go on behind this one, as an earlier answer gave it.")
@@ -46,9 +49,5 @@ def _about(event: wire.Event) -> str:
 
 
 def _details(event: wire.Event) -> str:
-    shown = {
-        key: value
-        for key, value in event.body.items()
-        if isinstance(value, (str, int)) and not str(value).startswith(("mdl_", "ws_", "rev_"))
-    }
-    return ", ".join(f"{key} {value}" for key, value in shown.items() if len(str(value)) <= 80)
+    shown = {key: value for key, value in event.body.items() if key in _TOLD and value is not None}
+    return ", ".join(f"{key} {value}" for key, value in shown.items())

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nodedata_registry.cli.shell import Shell
+
 if TYPE_CHECKING:
     from nodedata_registry.sdk.scan import Files
 
@@ -43,9 +45,9 @@ def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--accept", multiple=True, metavar="CODE=REASON", help="Accept a finding (owners)."),
     )
 
-    def with_order(**given: Any) -> Any:
+    def with_order(shell: Shell, **given: Any) -> Any:
         parts = {name: given.pop(name) for name in _NAMES}
-        return function(order=_order(**parts), **given)
+        return function(shell, order=_order(**parts), **given)
 
     with_order.__doc__ = function.__doc__
     with_order.__dict__.update(function.__dict__)

@@ -92,7 +92,7 @@ def _show(out: Console, found: wire.RetentionPreview) -> None:
     out.print(text(f"{found.workspace}: {policy_text(found.policy)}"))
     columns = (
         Column("revision"),
-        Column("lot", whole=True),
+        Column("", whole=True),
         Column("size", "right", whole=True),
         Column("because"),
     )

@@ -20,6 +20,8 @@ from nodedata_registry.cli.root import root
 from nodedata_registry.cli.shell import Shell
 from nodedata_registry.errors import NodeDataError
 
+_TRACEBACK = "NODE_DATA_TRACEBACK"
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing but Ctrl-C is left to the caller."""
@@ -53,6 +55,16 @@ def _guarded(shell: Shell, work: Callable[[], int]) -> int:
         place = f" ({error.filename})" if error.filename else ""
         shell.note(f"node-data: error: {error.strerror or error}{place}")
         return FAILED
+    except Exception as error:  # noqa: BLE001 - the outer edge: a person gets one line, not a stack
+        return _unforeseen(shell, error)
+
+
+def _unforeseen(shell: Shell, error: Exception) -> int:
+    if os.environ.get(_TRACEBACK):
+        raise error
+    name = type(error).__name__
+    shell.note(f"node-data: internal: {name}: {error}; this is a defect: {_TRACEBACK}=1 shows where")
+    return FAILED
 
 
 @contextmanager

@@ -72,5 +72,6 @@ def _announce(shell: Shell, started: Started, settings: Settings) -> None:
         "process": os.getpid(),
         "owner_key": started.owner_key if settings.owner_key is None else None,
     }
-    shell.print_json(document)
+    # On one line: whoever reads it must know where it ends while the server goes on running.
+    shell.print_json(document, one_line=True)
     sys.stdout.flush()

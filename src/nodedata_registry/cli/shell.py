@@ -50,11 +50,13 @@ class Shell:
         else:
             show(self.out)
 
-    def print_json(self, document: object) -> None:
+    def print_json(self, document: object, *, one_line: bool = False) -> None:
         """Print one JSON document; structs and dataclasses of ours are allowed in it."""
         import msgspec
 
-        encoded = msgspec.json.format(msgspec.json.encode(_builtins(document)), indent=2)
+        encoded = msgspec.json.encode(_builtins(document))
+        if not one_line:
+            encoded = msgspec.json.format(encoded, indent=2)
         sys.stdout.write(encoded.decode() + "\n")
 
     def note(self, text: str) -> None:

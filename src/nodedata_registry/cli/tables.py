@@ -10,18 +10,18 @@ from nodedata_registry.cli.words import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `whole` ones are never cut or wrapped, `long` ones give way first, with an ellipsis."""
+    """A column; a `whole` one is never wrapped: figures, versions, ids."""
 
     title: str
     align: Literal["left", "right"] = "left"
     whole: bool = False
-    long: bool = False
 
 
 def text(content: str, style: str = "") -> Text:
@@ -31,25 +31,19 @@ def text(content: str, style: str = "") -> Text:
     return Text(clean(content), style=style)
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], *, indent: int = 0) -> Table:
-    """Return a table without frame; the head is dim."""
+def table(
+    columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], *, indent: int = 0, head: bool = True
+) -> Padding:
+    """Return a table without frame, `indent` columns in; the head, where there is one, is dim."""
+    from rich.padding import Padding
     from rich.table import Table
 
-    built = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, column in enumerate(columns):
-        built.add_column(
-            text((" " * indent if number == 0 else "") + column.title),
-            justify=column.align,
-            no_wrap=column.whole or column.long,
-            overflow="ellipsis" if column.long else "fold",
-            ratio=1 if column.long else None,
-        )
+    built = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=head)
+    for column in columns:
+        built.add_column(text(column.title), justify=column.align, no_wrap=column.whole, overflow="fold")
     for row in rows:
-        cells = [cell if not isinstance(cell, str) else text(cell) for cell in row]
-        if indent:
-            cells[0].pad_left(indent)
-        built.add_row(*cells)
-    return built
+        built.add_row(*(text(cell) if isinstance(cell, str) else cell for cell in row))
+    return Padding(built, (0, 0, 0, indent), expand=False)
 
 
 def facts(pairs: Iterable[tuple[str, str | Text | None]]) -> Table:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
+_LINE = 60
 _BAR = " ▏▎▍▌▋▊▉█"
 
 
@@ -31,8 +32,9 @@ def _acts(character: str) -> bool:
 
 
 def first_line(text: str) -> str:
-    """Return the first line that holds anything; empty if none does."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    """Return the first line that holds anything, cut at 60 characters; empty if none does."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
 
 
 def size(size_bytes: int) -> str:

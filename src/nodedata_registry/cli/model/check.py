@@ -85,9 +85,8 @@ def _show_changes(out: Console, found: wire.Check) -> None:
     beside = f" against {found.parent}" if found.parent else ""
     out.print(text(f"{words.plural(len(found.changes), 'file')} changed{beside}:"))
     rows = [(change_sign(one.change), one.path, _sizes(one)) for one in found.changes]
-    shown = table((Column("", whole=True), Column(""), Column("", "right", whole=True)), rows, indent=2)
-    shown.show_header = False
-    out.print(shown)
+    columns = (Column("", whole=True), Column(""), Column("", "right", whole=True))
+    out.print(table(columns, rows, indent=2, head=False))
 
 
 def change_sign(change: str) -> Text:

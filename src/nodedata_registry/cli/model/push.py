@@ -83,7 +83,7 @@ def _show(out: Console, revision: wire.Revision) -> None:
     out.print(
         facts(
             [
-                ("digest", f"sha256:{revision.digest}"),
+                ("sha256", revision.digest),
                 ("commit", revision.commit),
                 ("size", size),
                 ("parent", revision.parent or "none: this is the first"),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from nodedata_registry import wire
 
+_SHOWN_HEX = 16
+
 
 @command(
     "show",
@@ -71,7 +73,7 @@ def _print_model(out: Console, model: wire.Model, revisions: wire.Revisions) -> 
         Column("published", whole=True),
         Column("size", "right", whole=True),
         Column("state"),
-        Column("changelog", long=True),
+        Column("changelog"),
     )
     rows = [
         (
@@ -116,7 +118,7 @@ def _print_revision(out: Console, found: wire.Resolution, files: list[wire.File]
                 ("title", one.title),
                 *_marks(one),
                 ("parent", one.parent or "none"),
-                ("digest", f"sha256:{one.digest}"),
+                ("sha256", one.digest),
                 ("commit", one.commit),
                 ("published", f"{words.moment(one.created_at)} by {one.created_by}"),
                 ("size", f"{words.size(one.size_bytes)} in {words.plural(one.file_count, 'file')}"),
@@ -174,19 +176,13 @@ def _print_files(out: Console, files: list[wire.File]) -> None:
     if not files:
         return
     out.print()
-    columns = (
-        Column("file"),
-        Column("size", "right", whole=True),
-        Column("format"),
-        Column("sha256", long=True),
-    )
+    columns = (Column("file"), Column("size", "right", whole=True), Column("format"), Column("sha256"))
     rows = [
-        (
-            one.path,
-            words.size(one.size_bytes),
-            text(f"{one.format}, pickled", "yellow") if one.pickled else text(one.format),
-            text(one.sha256, "dim"),
-        )
+        (one.path, words.size(one.size_bytes), _format(one), text(f"{one.sha256[:_SHOWN_HEX]}…", "dim"))
         for one in files
     ]
     out.print(table(columns, rows))
+
+
+def _format(one: wire.File) -> Text:
+    return text(f"{one.format}, pickled", "yellow") if one.pickled else text(one.format)
