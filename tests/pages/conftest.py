@@ -18,6 +18,7 @@ import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
+from litestar.types import ASGIApp
 from playwright.sync_api import Browser, sync_playwright
 
 from nodedata_registry.server.pages import PageData, Sessions, Site, page_handlers
@@ -42,7 +43,7 @@ def serve() -> Iterator[Serve]:
     stops: list[Callable[[], None]] = []
 
     def start(data: PageData) -> str:
-        url, stop = _start(make_app(data))
+        url, stop = serve_app(make_app(data))
         stops.append(stop)
         return url
 
@@ -51,7 +52,8 @@ def serve() -> Iterator[Serve]:
         stop()
 
 
-def _start(app: Litestar) -> tuple[str, Callable[[], None]]:
+def serve_app(app: ASGIApp) -> tuple[str, Callable[[], None]]:
+    """Return the address at which the application now answers, and how to stop it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
