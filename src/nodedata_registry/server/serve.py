@@ -15,6 +15,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ from nodedata_registry.server.jobs.locks import SERVE, holder_of, take_lock
 from nodedata_registry.server.service.accounts import FirstStart, first_start
 
 Say = Callable[[str], None]
+
+_HANDLER_THREADS = 32
 
 _HEADER_BYTES = 65_536
 """Request line and headers together; more is 431."""
@@ -162,6 +165,8 @@ async def _run(app: Edge, settings: Settings, port: int, ready: Callable[[], Non
     # What a client never finishes must not keep the server from stopping.
     server.workers_kill_timeout = settings.drain_seconds
     loop = asyncio.get_running_loop()
+    # Handlers run in these threads; the loop's own default would be 6 of them on two cores.
+    loop.set_default_executor(ThreadPoolExecutor(_HANDLER_THREADS, thread_name_prefix="handler"))
     stopper.attach(lambda: _stop(loop, server))
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):

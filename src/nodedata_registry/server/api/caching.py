@@ -50,7 +50,7 @@ def yank_headers(yanked: wire.Yank | None) -> dict[str, str]:
         return {}
     headers = {
         "X-Node-Data-Yanked": "1",
-        "X-Node-Data-Yank-Reason": quote(yanked.reason, safe=" "),
+        "X-Node-Data-Yank-Reason": quote(yanked.reason, safe=""),
         "X-Node-Data-Yanked-At": rfc3339(yanked.at),
     }
     if yanked.suggested is not None:
@@ -77,7 +77,7 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 
 def not_modified(headers: dict[str, str]) -> Response[Any]:
     """Return the 304 that belongs to an answer with these headers."""
-    return Response(content=None, status_code=304, headers=headers)
+    return Response(content=b"", status_code=304, headers=headers)
 
 
 def conditional(request: AnyRequest, answer: T, freshness: Freshness) -> Response[T]:

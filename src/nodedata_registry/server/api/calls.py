@@ -10,7 +10,7 @@ import anyio.to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from nodedata_registry.core.access import ANONYMOUS, Caller
+from nodedata_registry.core.access import ANONYMOUS, Caller, require_account
 from nodedata_registry.errors import InvalidRequest, ModelNotFound, NotAuthenticated
 from nodedata_registry.server.api.problems import AnyRequest
 from nodedata_registry.server.service.identify import identify
@@ -77,7 +77,7 @@ async def authenticate(connection: Connection, _handler: BaseRouteHandler) -> No
     A plain function, because the framework copies guards that are objects, deeply.
 
     Raises:
-        NotAuthenticated: a key that is malformed, unknown, expired or revoked.
+        NotAuthenticated: a key that is malformed, unknown, expired or revoked; none where one is required.
     """
     bearer = bearer_of(connection.headers.getall("authorization", []))
     state = connection.app.state
@@ -87,6 +87,8 @@ async def authenticate(connection: Connection, _handler: BaseRouteHandler) -> No
         caller = await anyio.to_thread.run_sync(state.default_caller)
     else:
         caller = ANONYMOUS
+    if state.registry.require_key:
+        require_account(caller)
     connection.state.caller = caller
 
 

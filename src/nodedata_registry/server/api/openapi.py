@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-from litestar import Response, get
+from litestar import Litestar, Response, get
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar._openapi.schema_generation.plugins.struct import StructSchemaPlugin
 from litestar.connection import Request
@@ -54,8 +56,36 @@ def openapi_config(version: str) -> OpenAPIConfig:
     )
 
 
+_PARAMETERS = {
+    "model": "The model's id, `mdl_…`; by name it is `/models/{workspace}/{name}`",
+    "workspace": "The workspace's slug",
+    "name": "The model's name in its workspace",
+    "slug": "The workspace's slug",
+    "account": "An account's id, `usr_…`",
+    "key": "A key's id, `key_…`",
+    "upload": "An upload's id, `upl_…`",
+    "digest": "A block's BLAKE3-256 in lower-case hex",
+    "selector": "An exact version, a range, `latest` or `sha256:<manifest digest>`, percent-encoded",
+    "span": "Two selectors, `{a}..{b}`, split at the first `..`",
+    "path": "A file's path in the revision; its slashes may stand as they are",
+}
+
+
+def describe(app: Litestar) -> dict[str, Any]:
+    """Return the description as JSON values, with what each part of a path means."""
+    described: dict[str, Any] = app.openapi_schema.to_schema()
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    # The framework takes a path within the path for a URI, which it is not.
+                    parameter["schema"] = {"type": "string", "minLength": 1}
+                    parameter["description"] = _PARAMETERS[parameter["name"]]
+    return described
+
+
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
-def serve_openapi(request: Request[object, object, State]) -> Response[bytes]:
+def serve_openapi(request: Request[Any, Any, State]) -> Response[bytes]:
     """Return the description of every call."""
-    body = msgspec.json.encode(request.app.openapi_schema.to_schema())
+    body = msgspec.json.encode(describe(request.app))
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-cache"})

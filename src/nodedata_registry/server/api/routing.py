@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler, delete, get, patch, post, put
-from litestar.params import Dependency
+from litestar.params import FromPath, SkipValidation
 
 from nodedata_registry.server.api.calls import Call
 from nodedata_registry.server.api.openapi import ERRORS
 
-Ask = Annotated[Call, Dependency(skip_validation=True)]
+Ask = NamedDependency[SkipValidation[Call]]
 """The parameter `call` of every handler."""
+
+Segment = FromPath[str]
+"""A parameter that is one segment of the path, decoded."""
 
 Function = Callable[..., Any]
 

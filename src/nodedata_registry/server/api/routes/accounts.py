@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from litestar.params import JSONBody
+
 from nodedata_registry import wire
 from nodedata_registry.server import render
 from nodedata_registry.server.api.calls import bearer_of
-from nodedata_registry.server.api.routing import Ask, on
+from nodedata_registry.server.api.routing import Ask, Segment, on
 from nodedata_registry.server.service import accounts, identity
 
 
@@ -25,7 +27,7 @@ def list_keys(call: Ask) -> wire.Keys:
 
 
 @on("POST", "/keys")
-def create_key(call: Ask, data: wire.CreateKey) -> wire.NewKey:
+def create_key(call: Ask, data: JSONBody[wire.CreateKey]) -> wire.NewKey:
     """Make a key, never wider than the one that asks. The answer shows the secret this once."""
     issued = accounts.create_key(
         call.registry,
@@ -43,13 +45,13 @@ def create_key(call: Ask, data: wire.CreateKey) -> wire.NewKey:
 
 
 @on("DELETE", "/keys/{key:str}")
-def revoke_key(call: Ask, key: str) -> None:
+def revoke_key(call: Ask, key: Segment) -> None:
     """Revoke a key of the caller. Repeating changes nothing."""
     accounts.revoke_key(call.registry, call.caller, key)
 
 
 @on("POST", "/accounts")
-def create_account(call: Ask, data: wire.CreateAccount) -> wire.NewAccount:
+def create_account(call: Ask, data: JSONBody[wire.CreateAccount]) -> wire.NewAccount:
     """Make an account with its first key, shown this once. Operators only."""
     row, secret = accounts.create_account(call.registry, call.caller, data.name, operator=data.operator)
     return render.new_account(row, secret)

@@ -8,25 +8,25 @@ from typing import Annotated
 import anyio
 import anyio.to_thread
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from nodedata_registry import wire
 from nodedata_registry.core.diff import RevisionDiff
 from nodedata_registry.errors import InvalidSelector
 from nodedata_registry.server import render
 from nodedata_registry.server.api.caching import Freshness, conditional
-from nodedata_registry.server.api.routing import Ask, on_model
+from nodedata_registry.server.api.routing import Ask, Segment, on_model
 from nodedata_registry.server.ports import Progress
 from nodedata_registry.server.service import compare
 
 _WAITING = anyio.CapacityLimiter(32)
 # Those who wait for a diff have threads of their own, so that they never take those of all other calls.
 
-Wait = Annotated[float, Parameter(ge=0, description="Seconds to wait for the answer; at most 30")]
+Wait = Annotated[float, QueryParameter(ge=0, description="Seconds to wait for the answer; at most 30")]
 
 
 @on_model("GET", "/revisions/{span:str}/diff")
-async def get_diff(call: Ask, span: str, wait: Wait = 30.0) -> Response[RevisionDiff]:
+async def get_diff(call: Ask, span: Segment, wait: Wait = 30.0) -> Response[RevisionDiff]:
     """Return what `b` changed against `a`; 202 with progress if it is not computed in time."""
     a, b = split_span(span)
     seconds = min(wait, call.registry.limits.diff_wait_seconds)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar.params import Parameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from nodedata_registry import wire
 from nodedata_registry.server import render
-from nodedata_registry.server.api.routing import Ask, on, on_model
+from nodedata_registry.server.api.routing import Ask, Segment, on, on_model
 from nodedata_registry.server.service import models
 
-Limit = Annotated[int, Parameter(ge=1, le=100, description="How many items at most")]
-Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many items at most")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
 
 
 @on("POST", "/models")
-def create_model(call: Ask, data: wire.CreateModel) -> wire.Model:
+def create_model(call: Ask, data: JSONBody[wire.CreateModel]) -> wire.Model:
     """Make a model without revisions; private unless said otherwise."""
     return render.model(models.create_model(call.registry, call.caller, data.ref, data.visibility))
 
@@ -24,11 +24,11 @@ def create_model(call: Ask, data: wire.CreateModel) -> wire.Model:
 @on("GET", "/models")
 def search_models(
     call: Ask,
-    q: str = "",
-    task: str | None = None,
-    framework: str | None = None,
-    license: str | None = None,  # noqa: A002 - the query parameter's name
-    workspace: str | None = None,
+    q: FromQuery[str] = "",
+    task: FromQuery[str | None] = None,
+    framework: FromQuery[str | None] = None,
+    license: FromQuery[str | None] = None,  # noqa: A002 - the query parameter's name
+    workspace: FromQuery[str | None] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> wire.Models:
@@ -55,7 +55,7 @@ def get_model(call: Ask) -> wire.Model:
 
 
 @on_model("PATCH")
-def update_model(call: Ask, data: wire.UpdateModel) -> wire.Model:
+def update_model(call: Ask, data: JSONBody[wire.UpdateModel]) -> wire.Model:
     """Change who may see a model. Going public is final and needs `confirm`. Owners only."""
     summary = models.set_visibility(call.registry, call.caller, call.ref, data.visibility, data.confirm)
     return render.model(summary)
@@ -69,13 +69,13 @@ def list_grants(call: Ask) -> wire.Grants:
 
 
 @on_model("PUT", "/grants/{account:str}")
-def put_grant(call: Ask, account: str, data: wire.PutGrant) -> wire.Grant:
+def put_grant(call: Ask, account: Segment, data: JSONBody[wire.PutGrant]) -> wire.Grant:
     """Let an outside account read the model. Owners only."""
     return render.grant(models.put_grant(call.registry, call.caller, call.ref, account, data.expires_at))
 
 
 @on_model("DELETE", "/grants/{account:str}")
-def revoke_grant(call: Ask, account: str) -> None:
+def revoke_grant(call: Ask, account: Segment) -> None:
     """End an account's grant. Owners only."""
     models.revoke_grant(call.registry, call.caller, call.ref, account)
 

@@ -6,22 +6,22 @@ from typing import Annotated
 
 import anyio.to_thread
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from nodedata_registry import wire
 from nodedata_registry.server import render
-from nodedata_registry.server.api.routing import Ask, on_model
+from nodedata_registry.server.api.routing import Ask, Segment, on_model
 from nodedata_registry.server.service import publish
 from nodedata_registry.server.service.registry import Limits
 
 LIMITS = Limits()
 """The documented limits: a body is refused by them before it is read."""
 
-DryRun = Annotated[bool, Parameter(description="Only check: nothing is published")]
+DryRun = Annotated[bool, QueryParameter(description="Only check: nothing is published")]
 
 
 @on_model("POST", "/uploads", request_max_body_size=LIMITS.json_body_bytes)
-def open_upload(call: Ask, data: wire.Publish) -> Response[wire.Upload]:
+def open_upload(call: Ask, data: JSONBody[wire.Publish]) -> Response[wire.Upload]:
     """Open a publish with manifest, card and weight headers; learn which blocks are missing."""
     opened = publish.open_upload(call.registry, call.caller, call.ref, render.order_from(data))
     answer = render.upload(opened)
@@ -29,7 +29,7 @@ def open_upload(call: Ask, data: wire.Publish) -> Response[wire.Upload]:
 
 
 @on_model("POST", "/revisions", request_max_body_size=LIMITS.json_body_bytes)
-def create_revision(call: Ask, data: wire.Publish, dry_run: DryRun = False) -> Response[object]:
+def create_revision(call: Ask, data: JSONBody[wire.Publish], dry_run: DryRun = False) -> Response[object]:
     """Commit a publish: 201 for a new revision, 200 for one that was there. Or check it (`dry_run`)."""
     order = render.order_from(data)
     if dry_run:
@@ -45,7 +45,7 @@ def create_revision(call: Ask, data: wire.Publish, dry_run: DryRun = False) -> R
     status_code=201,
     request_max_body_size=LIMITS.block_bytes,
 )
-async def put_block(call: Ask, upload: str, digest: str) -> wire.StoredBlock:
+async def put_block(call: Ask, upload: Segment, digest: Segment) -> wire.StoredBlock:
     """Store one block, sent as it is; its BLAKE3 must be `digest`."""
     data = bytearray()
     async for piece in call.request.stream():

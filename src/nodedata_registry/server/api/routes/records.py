@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from litestar.params import JSONBody
+
 from nodedata_registry import wire
 from nodedata_registry.server import render
 from nodedata_registry.server.api.routes.models import Cursor, Limit
-from nodedata_registry.server.api.routing import Ask, on
+from nodedata_registry.server.api.routing import Ask, Segment, on
 from nodedata_registry.server.service import events, retain
 
 
 @on("GET", "/workspaces/{slug:str}/retention/preview")
-def preview_retention(call: Ask, slug: str) -> wire.RetentionPreview:
+def preview_retention(call: Ask, slug: Segment) -> wire.RetentionPreview:
     """Return what applying the policy now would do, with every reason."""
     return render.preview(retain.preview(call.registry, call.caller, slug))
 
 
 @on("POST", "/workspaces/{slug:str}/retention/apply", status_code=200)
-def apply_retention(call: Ask, slug: str, data: wire.ApplyRetention) -> wire.RetentionResult:
+def apply_retention(call: Ask, slug: Segment, data: JSONBody[wire.ApplyRetention]) -> wire.RetentionResult:
     """Execute a preview, if it still is what would happen. Owners only."""
     retired = retain.apply(call.registry, call.caller, slug, data.preview)
     return wire.RetentionResult(workspace=slug, retired=list(retired))

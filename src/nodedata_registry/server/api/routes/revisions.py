@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from nodedata_registry import wire
@@ -23,12 +23,12 @@ from nodedata_registry.server.api.caching import (
 from nodedata_registry.server.api.paths import decode_segment
 from nodedata_registry.server.api.ranges import parse_range, range_applies
 from nodedata_registry.server.api.routes.models import Cursor, Limit
-from nodedata_registry.server.api.routing import Ask, on_model
+from nodedata_registry.server.api.routing import Ask, Segment, on_model
 from nodedata_registry.server.service import fetch, resolve
 from nodedata_registry.server.service.views import RevisionView
 
 OnYanked = Annotated[
-    str, Parameter(description="`error` refuses a yanked answer with 409 `revision_yanked`; else `warn`")
+    str, QueryParameter(description="`error` refuses a yanked answer with 409 `revision_yanked`; else `warn`")
 ]
 
 _BYTES = "application/octet-stream"
@@ -44,7 +44,7 @@ def list_revisions(call: Ask, cursor: Cursor = None, limit: Limit = 50) -> wire.
 
 
 @on_model("GET", _AT)
-def resolve_selector(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> Response[wire.Resolution]:
+def resolve_selector(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Response[wire.Resolution]:
     """Return what the selector means now."""
     deny = call.deny_yanked
     found = resolve.resolve(call.registry, call.caller, call.ref, selector, deny_yanked=deny)
@@ -52,7 +52,7 @@ def resolve_selector(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> 
 
 
 @on_model("GET", _AT + "/manifest")
-def get_manifest(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> Response[wire.Manifest]:
+def get_manifest(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Response[wire.Manifest]:
     """Return the files of what the selector means now."""
     deny = call.deny_yanked
     found = fetch.list_files(call.registry, call.caller, call.ref, selector, deny_yanked=deny)
@@ -60,7 +60,7 @@ def get_manifest(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> Resp
 
 
 @on_model("GET", _AT + "/plan")
-def get_plan(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> Response[wire.Plan]:
+def get_plan(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Response[wire.Plan]:
     """Return the files and, of each, the blocks whose concatenation it is."""
     deny = call.deny_yanked
     found = fetch.plan(call.registry, call.caller, call.ref, selector, deny_yanked=deny)
@@ -68,7 +68,7 @@ def get_plan(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> Response
 
 
 @on_model("GET", _AT + "/files/{path:path}", media_type=_BYTES)
-def get_file(call: Ask, selector: str, on_yanked: OnYanked = "warn") -> Response[Any]:
+def get_file(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Response[Any]:
     """Return a file's bytes, or the part that `Range` names. The tag is the file's SHA-256."""
     path = decode_segment(str(call.request.path_params["path"]).removeprefix("/"))
     deny = call.deny_yanked
@@ -115,7 +115,7 @@ def _file_headers(opened: fetch.OpenedFile) -> dict[str, str]:
 
 
 @on_model("GET", _AT + "/blocks/{digest:str}", media_type=_BYTES)
-def get_block(call: Ask, selector: str, digest: str, on_yanked: OnYanked = "warn") -> Response[bytes]:
+def get_block(call: Ask, selector: Segment, digest: Segment, on_yanked: OnYanked = "warn") -> Response[bytes]:
     """Return one block of the revision; the only answer that never changes."""
     deny = call.deny_yanked
     found = fetch.find_block(call.registry, call.caller, call.ref, selector, digest, deny_yanked=deny)
