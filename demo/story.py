@@ -118,7 +118,7 @@ def _exact_diff(stage: Stage) -> None:
     screen.say("1.1.1 softens the ankles: the last layer's rows of the ankle joints, times 0.98.")
     before = stage.cast[policies.G1_SAC]
     after = _softened(stage, "ankles", lambda joint: "ankle" in joint)
-    _publish_policy(stage, G1, "1.1.1", after, "Soften both ankles")
+    revision = _publish_policy(stage, G1, "1.1.1", after, "Soften both ankles")
     screen.call(f'd = node.models.diff("{G1}", "1.1.0", "1.1.1")')
     diff = stage.node.models.diff(G1, "1.1.0", "1.1.1")
     screen.table(
@@ -134,7 +134,7 @@ def _exact_diff(stage: Stage) -> None:
     for change in diff.benchmarks:
         screen.good(f"{change.metric}: {change.value_a:.6g} → {change.value_b:.6g} ({change.verdict})")
     screen.good(
-        f"a robot that has 1.1.0 fetches {diff.files.transfer_bytes:,} B of {after.path.stat().st_size:,} B"
+        f"a robot that has 1.1.0 fetches {diff.files.transfer_bytes:,} B of {revision.size_bytes:,} B"
     )
 
 
