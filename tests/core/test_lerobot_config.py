@@ -25,7 +25,7 @@ def schema_of(config: object) -> Schema | None:
     return read(BytesSource(json.dumps(config).encode())).schema
 
 
-def test_features_are_inputs_and_outputs_in_their_order() -> None:
+def test_features_are_inputs_and_outputs_by_name() -> None:
     assert schema_of(ACT) == Schema(
         inputs=(
             TensorSpec("observation.images.top", (3, 480, 640)),
@@ -33,6 +33,13 @@ def test_features_are_inputs_and_outputs_in_their_order() -> None:
         ),
         outputs=(TensorSpec("action", (14,)),),
     )
+
+
+def test_the_order_in_which_a_config_was_written_means_nothing() -> None:
+    features = {"b": {"shape": [2]}, "a": {"shape": [1]}}
+    backwards = dict(reversed(features.items()))
+    said = [schema_of({"input_features": each}) for each in (features, backwards)]
+    assert said[0] == said[1] is not None
 
 
 def test_the_kind_of_policy_is_metadata() -> None:

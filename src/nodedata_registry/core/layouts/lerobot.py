@@ -2,7 +2,8 @@
 
     {"input_features": {"observation.state": {"type": "STATE", "shape": [14]}, …}, "output_features": {…}}
 
-Shapes are those of one sample, without a batch axis. A `config.json` without both keys, or one that is no
+Shapes are those of one sample, without a batch axis. Features are passed by name, so their order means
+nothing and is made alphabetical. A `config.json` without both keys, or one that is no
 JSON object, is an ordinary file and states nothing. Source: lerobot, `PreTrainedConfig`, `PolicyFeature`.
 """
 
@@ -48,7 +49,7 @@ def _features(config: dict[str, object], key: str) -> tuple[TensorSpec, ...] | N
         return None
     if not isinstance(features, dict):
         refuse(f"`{key}` is not a map of feature names to shapes.")
-    return tuple(_feature(key, str(name), feature) for name, feature in features.items())
+    return tuple(_feature(key, str(name), feature) for name, feature in sorted(features.items()))
 
 
 def _feature(key: str, name: str, feature: object) -> TensorSpec:
