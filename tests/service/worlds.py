@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from nodedata_registry.core.access import Caller, Role
 from nodedata_registry.core.blocks import Block, cut
 from nodedata_registry.core.digests import block_digest, sha256_hex
 from nodedata_registry.core.facts import BytesSource, RecordingSource, needs_header, read_file_facts
 from nodedata_registry.core.manifest import FileEntry
+from nodedata_registry.core.versions import Version
 from nodedata_registry.errors import InvalidWeights
+from nodedata_registry.server.rows import EventRow
 from nodedata_registry.server.service import accounts, publish, workspaces
 from nodedata_registry.server.service.identify import caller_of, identify
 from nodedata_registry.server.service.publish import OpenedUpload, OrderFile, PublishOrder
@@ -34,6 +37,12 @@ class Clock:
 
     def pass_hours(self, hours: float) -> None:
         self.now += timedelta(hours=hours)
+
+
+def card(text: str = "", **keys: str) -> bytes:
+    """Return a card with these keys, each value spelled as YAML."""
+    lines = "".join(f"{key}: {value}\n" for key, value in keys.items())
+    return f"---\n{lines}---\n{text}".encode()
 
 
 def safetensors(tensors: Mapping[str, Sequence[float]], **metadata: str) -> bytes:
@@ -77,7 +86,7 @@ class World:
     owner: Caller
     owner_key: str
     ref: str = "acme/grasp"
-    callers: dict[str, Caller] = field(default_factory=dict)
+    folder: Path = Path()
 
     def order(
         self,
@@ -123,6 +132,33 @@ class World:
             return opened.existing
         upload = self.send(opened, files, caller)
         return publish.commit(self.registry, caller or self.owner, self.ref, order, upload).view
+
+    def send_all(self, upload_id: str, files: Mapping[str, bytes], caller: Caller | None = None) -> None:
+        """Send every block of the files, needed or not."""
+        for path, data in files.items():
+            offset = 0
+            for block in order_file(path, data).blocks:
+                piece = data[offset : offset + block.size_bytes]
+                offset += block.size_bytes
+                publish.put_block(
+                    self.registry, caller or self.owner, self.ref, upload_id, block.digest, piece
+                )
+
+    @staticmethod
+    def version(text: str) -> Version:
+        """Return the version."""
+        return Version.parse(text)
+
+    def events(self) -> list[EventRow]:
+        """Return every event there is, whoever may see it."""
+        with self.registry.catalog.read() as tx:
+            return tx.events.after(0, 100_000)
+
+    @staticmethod
+    def body(event: EventRow) -> dict[str, object]:
+        """Return what an event says."""
+        found: dict[str, object] = json.loads(event.canonical)["body"]
+        return found
 
     def account(self, name: str, role: str | None = None) -> Caller:
         """Return a new account's caller, with a role in `acme` if given."""

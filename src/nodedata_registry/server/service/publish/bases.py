@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from nodedata_registry.core.bump import Notice, Verdict, asked_bump, judge, verdict
 from nodedata_registry.core.facts import RevisionFacts
 from nodedata_registry.core.selectors import Candidate, Latest, resolve
-from nodedata_registry.core.versions import Version, next_versions, predecessor, smallest_successor
-from nodedata_registry.errors import Gone, InvalidParent, RevisionNotFound
+from nodedata_registry.core.versions import Bump, Version, declared_bump, next_versions, predecessor
+from nodedata_registry.errors import (
+    Gone,
+    InvalidParent,
+    InvalidVersion,
+    RevisionNotFound,
+    VersionNotSuccessor,
+)
 from nodedata_registry.server.ports import ReadTransaction
 from nodedata_registry.server.rows import ModelRow, RevisionRow
 from nodedata_registry.server.service.stored import revision_facts_of
@@ -42,23 +48,14 @@ class Lineage:
         """Return the revision of that version."""
         return self.tx.revisions.get(self.model.id, version)
 
-    def stated_parent(self, text: str | None) -> Version | None:
-        """Return the version that the order states as parent.
-
-        Raises:
-            InvalidVersion: it is no version.
-        """
-        return None if text is None else Version.parse(text)
-
     def parent(self, stated: str | None, version: Version | None) -> RevisionRow | None:
         """Return the parent for a new `version` (`None`: to be chosen); `None` for a first revision.
 
         Raises:
             InvalidVersion, RevisionNotFound, InvalidParent.
         """
-        named = self.stated_parent(stated)
-        if named is not None:
-            return self._named_parent(named, version)
+        if stated is not None:
+            return self._named_parent(_parse_parent(stated), version)
         if version is None:
             return self._latest()
         return self._default_parent(version)
@@ -116,6 +113,13 @@ class Lineage:
         )
 
 
+def _parse_parent(text: str) -> Version:
+    try:
+        return Version.parse(text)
+    except InvalidVersion as error:
+        raise InvalidVersion(f"the parent: {error.message}", field="parent", details=error.details) from error
+
+
 def judge_at(
     tx: ReadTransaction,
     lineage: Lineage,
@@ -125,12 +129,17 @@ def judge_at(
     accept: Mapping[str, str],
 ) -> tuple[Verdict, Version | None]:
     """Return the verdict on publishing `facts` as `version`, and the predecessor it was judged from."""
+    bases = [(row.version, revision_facts_of(tx, row)) for row in _bases(lineage, version, parent)]
+    return verdict(version, bases, facts, accept), lineage.predecessor(version)
+
+
+def _bases(lineage: Lineage, version: Version, parent: RevisionRow | None) -> list[RevisionRow]:
+    """Return the revisions from which the bump to `version` is judged, lowest first."""
     before = lineage.predecessor(version)
     rows = [row for row in (parent, None if before is None else lineage.row(before)) if row is not None]
     unyanked = [row for row in rows if row.yank is None]
     chosen = {row.version: row for row in (unyanked or rows) if row.quarantine is None}
-    bases = [(at, revision_facts_of(tx, row)) for at, row in sorted(chosen.items())]
-    return verdict(version, bases, facts, accept), before
+    return [row for _, row in sorted(chosen.items())]
 
 
 def smallest_version(
@@ -140,21 +149,27 @@ def smallest_version(
     facts: RevisionFacts,
     accept: Mapping[str, str],
 ) -> Version:
-    """Return the smallest version that the evidence allows from the parent, stable under its predecessor.
+    """Return the smallest permitted version above the parent that the evidence allows.
+
+    Each is judged from its own bases, so the answer is stable under its new predecessor.
 
     Raises:
         VersionNotSuccessor: the numbers are exhausted.
     """
-    if parent is None:
-        return next_versions(lineage.versions)[-1]
-    asked = asked_bump(judge(revision_facts_of(tx, parent), facts), accept)
-    version = smallest_successor(parent.version, asked, lineage.versions)
-    while True:
-        judged, _ = judge_at(tx, lineage, version, parent, facts, accept)
-        needed = max(
-            (smallest_successor(base.version, base.asked, lineage.versions) for base in judged.bases),
-            default=version,
-        )
-        if needed <= version:
+    asked: dict[Version, Bump] = {}
+
+    def meets(version: Version, base: RevisionRow) -> bool:
+        if base.version not in asked:
+            asked[base.version] = asked_bump(judge(revision_facts_of(tx, base), facts), accept)
+        return asked[base.version] <= declared_bump(base.version, version)
+
+    permitted = next_versions(lineage.versions)
+    if parent is None and permitted:
+        return permitted[-1]
+    for version in permitted:
+        above = parent is not None and version > parent.version
+        if above and all(meets(version, base) for base in _bases(lineage, version, parent)):
             return version
-        version = needed
+    raise VersionNotSuccessor(
+        "no version above the parent is left: the numbers are exhausted", field="version"
+    )

@@ -6,28 +6,31 @@ from dataclasses import dataclass
 
 import msgspec
 
-from nodedata_registry.core.access import Caller, Scope, require_account
+from nodedata_registry.core.access import Caller, require_account
 from nodedata_registry.core.facts import needs_header
 from nodedata_registry.core.manifest import RevisionRecord
-from nodedata_registry.errors import BlocksMissing, ServerError
-from nodedata_registry.server.ports import WriteTransaction
-from nodedata_registry.server.rows import ModelRow, NewRevision, RevisionRow
-from nodedata_registry.server.service.blocks import BlockSource
+from nodedata_registry.errors import BlocksMissing
+from nodedata_registry.server.ports import ReadTransaction, WriteTransaction
+from nodedata_registry.server.rows import ModelRow, NewRevision, RevisionRow, UploadRow
 from nodedata_registry.server.service.compare import schedule
-from nodedata_registry.server.service.locate import find_model
+from nodedata_registry.server.service.publish.bases import Lineage
+from nodedata_registry.server.service.publish.evidence import kept_card, stored_evidence
 from nodedata_registry.server.service.publish.examine import (
-    Evidence,
     Examined,
     Exists,
+    compose_again,
     examine,
     published_already,
 )
 from nodedata_registry.server.service.publish.ingest import Ingested, ingest
 from nodedata_registry.server.service.publish.order import PublishOrder, check_limits
+from nodedata_registry.server.service.publish.recut import keep_known_cuts, restore_known_cuts
 from nodedata_registry.server.service.publish.upload import (
+    missing_blocks,
     model_to_publish,
     open_upload_row,
     renewed,
+    upload_row,
 )
 from nodedata_registry.server.service.record import record
 from nodedata_registry.server.service.registry import Registry
@@ -53,15 +56,15 @@ def commit(registry: Registry, caller: Caller, ref: str, order: PublishOrder, up
     Raises:
         Every error of `examine` and `ingest`; UploadNotFound, UploadExpired, BlocksMissing.
     """
-    check_limits(order, registry.limits)
-    existing = _published_already(registry, caller, ref, order)
+    existing = _published_already(registry, caller, ref, order, upload_id)
     if existing is not None:
         return Published(existing, created=False)
     workspace_id = _lease_everything(registry, caller, ref, order, upload_id)
     ingested = {file.entry.path: ingest(registry, workspace_id, file) for file in order.files}
+    keep_known_cuts(registry, workspace_id, ingested.values())
     with registry.catalog.write() as tx:
         model = model_to_publish(registry, tx, caller, ref, order)
-        found = examine(tx, model, order, _evidence(registry, ingested))
+        found = examine(tx, model, order, stored_evidence(registry, tx, ingested))
         if isinstance(found, Exists):
             return Published(view_of(tx, model, found.row), created=False)
         open_upload_row(registry, tx, caller, model, upload_id)
@@ -74,12 +77,32 @@ def commit(registry: Registry, caller: Caller, ref: str, order: PublishOrder, up
 
 
 def _published_already(
-    registry: Registry, caller: Caller, ref: str, order: PublishOrder
+    registry: Registry, caller: Caller, ref: str, order: PublishOrder, upload_id: str
 ) -> RevisionView | None:
     with registry.catalog.read() as tx:
-        model = find_model(registry, tx, caller, ref, Scope.MODELS_UPLOAD)
-        found = published_already(tx, model, order)
-        return None if found is None else view_of(tx, model, found.row)
+        model = model_to_publish(registry, tx, caller, ref, order)
+        check_limits(order, registry.limits)
+        if order.is_auto:
+            row = _made_by(tx, model, order, upload_row(tx, caller, model, upload_id))
+        else:
+            found = published_already(tx, model, order)
+            row = None if found is None else found.row
+        return None if row is None else view_of(tx, model, row)
+
+
+def _made_by(
+    tx: ReadTransaction, model: ModelRow, order: PublishOrder, upload: UploadRow
+) -> RevisionRow | None:
+    """Return what this upload committed as `auto`: the order names no version to look for."""
+    if upload.committed_at is None:
+        return None
+    lineage = Lineage.read(tx, model)
+    for row in tx.revisions.list(model.id):
+        since = row.created_at >= upload.opened_at and row.created_by == upload.account_id
+        same = since and row.changelog == order.changelog
+        if same and compose_again(tx, lineage, order, row).digest == row.manifest_digest:
+            return row
+    return None
 
 
 def _lease_everything(
@@ -90,7 +113,7 @@ def _lease_everything(
     with registry.catalog.write() as tx:
         model = model_to_publish(registry, tx, caller, ref, order)
         upload = open_upload_row(registry, tx, caller, model, upload_id)
-        missing = sorted(sizes.keys() - tx.contents.held_by(model.workspace_id, sizes))
+        missing = sorted(missing_blocks(registry, tx, model, order))
         if missing:
             raise BlocksMissing(
                 f"{len(missing)} blocks of the manifest were never sent: send them, then commit again",
@@ -99,14 +122,6 @@ def _lease_everything(
             )
         tx.contents.lease(model.workspace_id, sizes, renewed(registry, tx, upload))
     return model.workspace_id
-
-
-def _evidence(registry: Registry, ingested: dict[str, Ingested]) -> Evidence:
-    def card_bytes_of(path: str) -> bytes:
-        content = ingested[path].content
-        return BlockSource(registry.blobs, content.blocks).read(0, content.size_bytes)
-
-    return Evidence(lambda entry: ingested[entry.path].facts, lambda entry: card_bytes_of(entry.path))
 
 
 def _write(
@@ -118,6 +133,7 @@ def _write(
     found: Examined,
     ingested: dict[str, Ingested],
 ) -> RevisionRow:
+    restore_known_cuts(registry, tx, model.workspace_id, ingested.values())
     for path, file in ingested.items():
         tx.contents.add(file.content)
         if needs_header(path):
@@ -138,13 +154,9 @@ def _write(
 
 
 def _keep_card(registry: Registry, tx: WriteTransaction, found: Examined) -> None:
-    sha256 = found.card_sha256
-    if tx.contents.text(sha256) is not None:
-        return
-    content = tx.contents.get(sha256)
-    if content is None:
-        raise ServerError(f"the catalog lacks the card's content {sha256}")
-    tx.contents.put_text(sha256, BlockSource(registry.blobs, content.blocks).read(0, content.size_bytes))
+    entry = found.manifest.get(found.facts.card.path)
+    assert entry is not None, "the card was found among the manifest's paths"
+    tx.contents.put_text(entry.sha256, kept_card(registry, tx, entry))
 
 
 def _new_revision(

@@ -10,28 +10,21 @@ change when the model has changed in between. Key, visibility and scope were che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nodedata_registry.core.bump import Notice, Verdict, check_accept, check_verdict
 from nodedata_registry.core.card import find_card_path
 from nodedata_registry.core.facts import FileFacts, RevisionFacts, revision_facts
-from nodedata_registry.core.manifest import FileEntry, Manifest, overlay
+from nodedata_registry.core.manifest import Manifest, overlay
 from nodedata_registry.core.versions import Version, check_successor
-from nodedata_registry.errors import DigestMismatch, NothingChanged, VersionExists
+from nodedata_registry.errors import DigestMismatch, InvalidInput, NothingChanged, VersionExists
 from nodedata_registry.server.ports import ReadTransaction
 from nodedata_registry.server.rows import ModelRow, RevisionRow
 from nodedata_registry.server.service.publish.bases import Lineage, judge_at, smallest_version
+from nodedata_registry.server.service.publish.evidence import Evidence
 from nodedata_registry.server.service.publish.order import PublishOrder
-from nodedata_registry.server.service.stored import file_facts_of, manifest_of
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where facts and card bytes of the order's own files come from; inherited ones are kept already."""
-
-    facts_of: Callable[[FileEntry], FileFacts]
-    card_bytes_of: Callable[[FileEntry], bytes]
+from nodedata_registry.server.service.stored import file_facts_of, manifest_of, parsed_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +118,17 @@ def published_already(tx: ReadTransaction, model: ModelRow, order: PublishOrder)
 def _same_or_refused(
     tx: ReadTransaction, lineage: Lineage, order: PublishOrder, existing: RevisionRow
 ) -> Exists:
-    """Return the existing revision if the order says the same again, whatever its marks are now."""
-    stated = lineage.stated_parent(order.parent)
+    """Return the existing revision if the order says the same again, whatever its marks are now.
+
+    An order that is wrong by a later rule differs, too: no later rule is judged here.
+    """
     differs = []
-    if stated is not None and stated != existing.parent:
-        differs.append(f"parent ({existing.parent or 'none'}, not {stated})")
-    parent = None if existing.parent is None else lineage.row(existing.parent)
-    base = None if parent is None else manifest_of(tx, parent)
-    manifest = _compose(base, order, missing_ok=True)
-    if manifest.digest != existing.manifest_digest:
-        differs.append(_differing_files(manifest_of(tx, existing), manifest))
+    stored = None if existing.parent is None else str(existing.parent)
+    if order.parent is not None and order.parent != stored:
+        differs.append(f"parent ({existing.parent or 'none'}, not {order.parent[:40]})")
+    files = _differing_files(tx, lineage, order, existing)
+    if files is not None:
+        differs.append(files)
     if order.changelog != existing.changelog:
         differs.append("changelog")
     if not differs:
@@ -147,12 +141,29 @@ def _same_or_refused(
     )
 
 
-def _differing_files(published: Manifest, asked: Manifest) -> str:
-    old = {entry.path: entry.sha256 for entry in published.files}
+def _differing_files(
+    tx: ReadTransaction, lineage: Lineage, order: PublishOrder, existing: RevisionRow
+) -> str | None:
+    try:
+        asked = compose_again(tx, lineage, order, existing)
+    except InvalidInput as error:
+        return f"files ({error.message})"
+    if asked.digest == existing.manifest_digest:
+        return None
+    old = {entry.path: entry.sha256 for entry in manifest_of(tx, existing).files}
     new = {entry.path: entry.sha256 for entry in asked.files}
     paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
     more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
     return "files " + ", ".join(paths[:5]) + more
+
+
+def compose_again(
+    tx: ReadTransaction, lineage: Lineage, order: PublishOrder, existing: RevisionRow
+) -> Manifest:
+    """Return what the order gives when laid over the parent that the existing revision has."""
+    parent = None if existing.parent is None else lineage.row(existing.parent)
+    base = None if parent is None else manifest_of(tx, parent)
+    return _compose(base, order, missing_ok=True)
 
 
 def _compose(base: Manifest | None, order: PublishOrder, *, missing_ok: bool = False) -> Manifest:
@@ -176,9 +187,11 @@ def _facts(tx: ReadTransaction, manifest: Manifest, order: PublishOrder, evidenc
     own = {file.entry.path for file in order.files}
     card = manifest.get(find_card_path(entry.path for entry in manifest.files))
     assert card is not None
+    read_card = evidence.card_bytes_of if card.path in own else evidence.inherited_card_bytes_of
+    card_data = read_card(card)
+    # The card is judged before the weights; what it states is joined with them further down.
+    parsed_card(card.path, card_data)
     inherited = tuple(entry for entry in manifest.files if entry.path not in own)
-    card_data = evidence.card_bytes_of(card) if card.path in own else tx.contents.text(card.sha256)
-    assert card_data is not None, "a published card is kept as text"
     facts: Mapping[str, FileFacts] = file_facts_of(tx, inherited)
     fresh = [evidence.facts_of(entry) for entry in manifest.files if entry.path in own]
     return revision_facts([*facts.values(), *fresh], card_data)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nodedata_registry.core.access import Caller, Scope, require_account
 from nodedata_registry.core.diff import FileChange, file_changes
-from nodedata_registry.core.digests import sha256_hex
-from nodedata_registry.core.facts import FileFacts, ReplaySource, format_of, needs_header, read_file_facts
-from nodedata_registry.core.manifest import FileEntry
-from nodedata_registry.errors import (
-    CardRequired,
-    DigestMismatch,
-    InvalidRequest,
-    TooLarge,
-    UploadExpired,
-    UploadNotFound,
-)
+from nodedata_registry.errors import InvalidRequest, TooLarge, UploadExpired, UploadNotFound
 from nodedata_registry.server.ports import ReadTransaction, WriteTransaction
 from nodedata_registry.server.rows import ModelRow, UploadRow
 from nodedata_registry.server.service.locate import find_model
-from nodedata_registry.server.service.publish.examine import Evidence, Examined, Exists, examine
-from nodedata_registry.server.service.publish.ingest import check_cut
-from nodedata_registry.server.service.publish.order import OrderFile, PublishOrder, check_limits
+from nodedata_registry.server.service.publish.evidence import header_evidence
+from nodedata_registry.server.service.publish.examine import Examined, Exists, examine
+from nodedata_registry.server.service.publish.order import PublishOrder, check_limits
 from nodedata_registry.server.service.registry import Registry
 from nodedata_registry.server.service.stored import manifest_of
 from nodedata_registry.server.service.views import RevisionView, view_of
@@ -62,13 +52,36 @@ def check(registry: Registry, caller: Caller, ref: str, order: PublishOrder) -> 
     Raises:
         Every error of `examine` but VersionTooLow; ModelNotFound, ScopeMissing, TooLarge.
     """
-    check_limits(order, registry.limits)
+    found = _examined(registry, caller, ref, order, enforce=False)
+    return found if isinstance(found, RevisionView) else found[1]
+
+
+def _examined(
+    registry: Registry, caller: Caller, ref: str, order: PublishOrder, *, enforce: bool
+) -> tuple[ModelRow, Checked] | RevisionView:
     with registry.catalog.read() as tx:
         model = model_to_publish(registry, tx, caller, ref, order)
-        found = examine(tx, model, order, header_evidence(tx, model, order), enforce=False)
+        check_limits(order, registry.limits)
+        found = examine(tx, model, order, header_evidence(registry, tx, model, order), enforce=enforce)
         if isinstance(found, Exists):
             return view_of(tx, model, found.row)
-        return _checked(tx, model, order, found)
+        before = None if found.parent is None else manifest_of(tx, found.parent)
+        missing = missing_blocks(registry, tx, model, order)
+        return model, Checked(found, file_changes(before, found.manifest), missing)
+
+
+def missing_blocks(
+    registry: Registry, tx: ReadTransaction, model: ModelRow, order: PublishOrder
+) -> dict[str, int]:
+    """Return the size, by digest, of each block of the order that the workspace must still send.
+
+    A block that the workspace holds and the store has lost is to be sent again.
+    """
+    sizes = order.block_sizes()
+    held = tx.contents.held_by(model.workspace_id, sizes)
+    return {
+        digest: size for digest, size in sizes.items() if digest not in held or not registry.blobs.has(digest)
+    }
 
 
 def model_to_publish(
@@ -93,95 +106,60 @@ def open_upload(registry: Registry, caller: Caller, ref: str, order: PublishOrde
     Raises:
         Every error of `examine`; ModelNotFound, NotAuthenticated, ScopeMissing, TooLarge.
     """
-    check_limits(order, registry.limits)
+    found = _examined(registry, caller, ref, order, enforce=True)
+    if isinstance(found, RevisionView):
+        return OpenedUpload(None, None, found)
+    model, checked = found
+    now = registry.now()
+    until = now + registry.limits.upload_lease
+    account_id = require_account(caller)
+    upload = UploadRow(registry.new_id("upl_"), model.id, model.workspace_id, account_id, now, until)
     with registry.catalog.write() as tx:
-        model = model_to_publish(registry, tx, caller, ref, order)
-        found = examine(tx, model, order, header_evidence(tx, model, order))
-        if isinstance(found, Exists):
-            return OpenedUpload(None, None, view_of(tx, model, found.row))
-        checked = _checked(tx, model, order, found)
-        now = registry.now()
-        until = now + registry.limits.upload_lease
-        upload = UploadRow(
-            registry.new_id("upl_"), model.id, model.workspace_id, require_account(caller), now, until
-        )
         tx.uploads.add(upload)
+        # Asked again where no sweep can come between the answer and the lease.
+        missing = missing_blocks(registry, tx, model, order)
         sizes = order.block_sizes()
-        present = {digest: size for digest, size in sizes.items() if digest not in checked.missing}
+        present = {digest: size for digest, size in sizes.items() if digest not in missing}
         tx.contents.lease(model.workspace_id, present, until)
-    return OpenedUpload(upload, checked, None)
+    return OpenedUpload(upload, replace(checked, missing=missing), None)
 
 
-def _checked(tx: ReadTransaction, model: ModelRow, order: PublishOrder, found: Examined) -> Checked:
-    sizes = order.block_sizes()
-    held = tx.contents.held_by(model.workspace_id, sizes)
-    missing = {digest: size for digest, size in sizes.items() if digest not in held}
-    before = None if found.parent is None else manifest_of(tx, found.parent)
-    return Checked(found, file_changes(before, found.manifest), missing)
-
-
-def header_evidence(tx: ReadTransaction, model: ModelRow, order: PublishOrder) -> Evidence:
-    """Return the evidence that header ranges give, or what the workspace's own catalog keeps."""
-    by_path = {file.entry.path: file for file in order.files}
-
-    def facts_of(entry: FileEntry) -> FileFacts:
-        file = by_path[entry.path]
-        facts = _kept_facts(tx, model, entry) or read_file_facts(
-            entry, ReplaySource(entry.size_bytes, file.headers)
-        )
-        check_cut(file, facts)
-        return facts
-
-    return Evidence(facts_of, lambda entry: _card_bytes(by_path[entry.path]))
-
-
-def _kept_facts(tx: ReadTransaction, model: ModelRow, entry: FileEntry) -> FileFacts | None:
-    key = (entry.sha256, format_of(entry.path))
-    if not needs_header(entry.path):
-        return None
-    if not tx.contents.contents_of_workspace(model.workspace_id, [entry.sha256]):
-        return None
-    kept = tx.contents.facts([key]).get(key)
-    return None if kept is None else FileFacts.from_json(kept).at(entry.path)
-
-
-def _card_bytes(file: OrderFile) -> bytes:
-    data = b"".join(piece for _, piece in file.headers)
-    if len(data) != file.entry.size_bytes:
-        raise CardRequired(
-            f"the request does not carry the card {file.entry.path!a}: send it whole as a header range",
-            field="headers",
-        )
-    if sha256_hex(data) != file.entry.sha256:
-        raise DigestMismatch(f"the card {file.entry.path!a} is not what its SHA-256 says", field="headers")
-    return data
-
-
-def put_block(registry: Registry, caller: Caller, ref: str, upload_id: str, digest: str, data: bytes) -> bool:
+def put_block(registry: Registry, caller: Caller, ref: str, upload_id: str, digest: str, data: bytes) -> None:
     """Store a block for an open upload; it is verified and durable when this returns. Repeatable.
 
-    Returns whether the store did not have it.
+    Nothing tells whether the store had the block: it may be another workspace's.
 
     Raises:
         UploadNotFound, UploadExpired, TooLarge, DigestMismatch, InsufficientStorage.
         InvalidRequest: the block is empty.
     """
+    with registry.catalog.read() as tx:
+        model = find_model(registry, tx, caller, ref, Scope.MODELS_UPLOAD)
+        open_upload_row(registry, tx, caller, model, upload_id)
     if len(data) > registry.limits.block_bytes:
         raise TooLarge(f"a block has at most {registry.limits.block_bytes:,} bytes", field="body")
     if not data:
         raise InvalidRequest("a block has at least one byte", field="body")
-    with registry.catalog.read() as tx:
-        model = find_model(registry, tx, caller, ref, Scope.MODELS_UPLOAD)
-        open_upload_row(registry, tx, caller, model, upload_id)
-    new = registry.blobs.put(digest, data)
+    registry.blobs.put(digest, data)
     with registry.catalog.write() as tx:
         upload = open_upload_row(registry, tx, caller, model, upload_id)
         until = renewed(registry, tx, upload)
         tx.contents.lease(upload.workspace_id, {digest: len(data)}, until)
     if not registry.blobs.has(digest):
-        # A sweep that had listed the block before the lease was written may have taken it since.
+        # A sweep took it between the put and the lease; none can any more.
         registry.blobs.put(digest, data)
-    return new
+
+
+def upload_row(tx: ReadTransaction, caller: Caller, model: ModelRow, upload_id: str) -> UploadRow:
+    """Return the caller's upload, whatever its state.
+
+    Raises:
+        UploadNotFound: there is none of that id for this model and account.
+    """
+    upload = tx.uploads.get(upload_id)
+    if upload is None or upload.model_id != model.id or upload.account_id != require_account(caller):
+        raise UploadNotFound(f"there is no open upload {upload_id[:40]!a} of yours on {model.ref}")
+    return upload
 
 
 def open_upload_row(
@@ -193,9 +171,7 @@ def open_upload_row(
         UploadNotFound: there is none of that id for this model and account.
         UploadExpired: its lease ran out, or it was committed.
     """
-    upload = tx.uploads.get(upload_id)
-    if upload is None or upload.model_id != model.id or upload.account_id != require_account(caller):
-        raise UploadNotFound(f"there is no open upload {upload_id[:40]!a} of yours on {model.ref}")
+    upload = upload_row(tx, caller, model, upload_id)
     if upload.committed_at is not None:
         raise UploadExpired(f"upload {upload.id} was committed already: open a new one")
     if upload.lease_until <= registry.now():
