@@ -16,7 +16,7 @@ from nodedata_registry.core.keys import (
     make_key,
     parse_scopes,
 )
-from nodedata_registry.errors import AccountNotFound, InvalidRequest, KeyNotFound
+from nodedata_registry.errors import AccountNotFound, InvalidRequest, KeyNotFound, ScopeMissing
 from nodedata_registry.server.ports import WriteTransaction
 from nodedata_registry.server.rows import AccountRow, KeyRow
 from nodedata_registry.server.service.locate import find_model, find_workspace
@@ -201,6 +201,7 @@ def revoke_key(registry: Registry, caller: Caller, key_id: str) -> None:
 
     Raises:
         KeyNotFound: the caller has no such key.
+        ScopeMissing: that key reaches further than the caller's (a key may always revoke itself).
     """
     actor = require_account(caller)
     with registry.catalog.write() as tx:
@@ -209,6 +210,20 @@ def revoke_key(registry: Registry, caller: Caller, key_id: str) -> None:
             raise KeyNotFound(f"you have no key {key_id[:40]!r}: list them with `node-data keys list`")
         if key.account_id != actor:
             require_operator(caller)
+        else:
+            _check_no_wider(caller, key)
         if key.revoked_at is None:
             tx.accounts.revoke_key(key.id, registry.now())
             record(registry, tx, "key.revoked", actor, body={"key": key.id}, internal=True)
+
+
+def _check_no_wider(caller: Caller, key: KeyRow) -> None:
+    """Pass if the caller's key could have made this one: a narrow key must not disarm a wide one."""
+    bounds = KeyBounds(key.scopes, key.workspace_id, key.model_id, key.expires_at)
+    try:
+        check_new_key(caller, bounds)
+    except ScopeMissing as error:
+        raise ScopeMissing(
+            f"this key is narrower than {key.id}, so it cannot revoke it: use a key that reaches as far",
+            details=error.details,
+        ) from error

@@ -176,17 +176,17 @@ def _bump(tx: ReadTransaction, sides: _Sides) -> BumpSummary:
 
 def _changelogs(tx: ReadTransaction, a: RevisionRow, b: RevisionRow) -> Iterator[Changelog]:
     """Yield the changelogs from b along its parents, down to the nearest common ancestor with a."""
-    known = {row.id for row in _ancestry(tx, a)}
-    for row in _ancestry(tx, b):
+    rows = {row.version: row for row in tx.revisions.list(b.model_id)}
+    known = {row.id for row in _ancestry(rows, a)}
+    for row in _ancestry(rows, b):
         if row.id in known:
             return
         yield Changelog(str(row.version), row.changelog)
 
 
-def _ancestry(tx: ReadTransaction, row: RevisionRow) -> Iterator[RevisionRow]:
+def _ancestry(rows: Mapping[Version, RevisionRow], row: RevisionRow) -> Iterator[RevisionRow]:
     """Yield the revision, its parent, and so on; parents are lower, so this ends."""
     current: RevisionRow | None = row
     while current is not None:
         yield current
-        parent = current.parent
-        current = None if parent is None else tx.revisions.get(current.model_id, parent)
+        current = None if current.parent is None else rows.get(current.parent)

@@ -10,7 +10,7 @@ from nodedata_registry.core.facts import FileFacts
 from nodedata_registry.core.manifest import FileEntry, Manifest
 from nodedata_registry.errors import BlockNotFound, FileNotFoundInRevision, ServerError
 from nodedata_registry.server.ports import BlobStore, ReadTransaction
-from nodedata_registry.server.rows import ContentRow
+from nodedata_registry.server.rows import ContentRow, RevisionRow
 from nodedata_registry.server.service.blocks import BlockSource
 from nodedata_registry.server.service.registry import Registry
 from nodedata_registry.server.service.resolve import locate
@@ -128,10 +128,13 @@ def find_block(
     """
     with registry.catalog.read() as tx:
         model, row = locate(registry, tx, caller, ref, selector, deny_yanked=deny_yanked)
-        wanted = {entry.sha256 for entry in manifest_of(tx, row).files}
-        for content in tx.contents.many(wanted).values():
-            for block in content.blocks:
-                if block.digest == digest:
-                    resolved = Resolved(selector.strip(), view_of(tx, model, row))
-                    return FoundBlock(resolved, digest, block.size_bytes)
+        sizes = registry.block_sizes.get(row.manifest_digest, lambda: _block_sizes(tx, row))
+        if digest in sizes:
+            resolved = Resolved(selector.strip(), view_of(tx, model, row))
+            return FoundBlock(resolved, digest, sizes[digest])
     raise BlockNotFound(f"{model.ref} {row.version} has no block {digest[:80]!a}", field="digest")
+
+
+def _block_sizes(tx: ReadTransaction, row: RevisionRow) -> dict[str, int]:
+    contents = tx.contents.many({entry.sha256 for entry in manifest_of(tx, row).files})
+    return {block.digest: block.size_bytes for content in contents.values() for block in content.blocks}

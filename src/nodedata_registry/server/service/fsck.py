@@ -58,7 +58,8 @@ def fsck(
     with registry.catalog.read() as tx:
         _check_events(tx, report)
         contents = _check_revisions(tx, report)
-        rows = {sha256: tx.contents.get(sha256) for sha256 in contents}
+        known = tx.contents.many(contents)
+        rows = {sha256: known.get(sha256) for sha256 in contents}
         referenced = set(tx.contents.referenced_blocks())
     for done, (sha256, row) in enumerate(sorted(rows.items()), start=1):
         _check_content(registry, contents[sha256], row, report, read_data=read_data)

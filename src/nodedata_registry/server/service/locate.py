@@ -17,7 +17,7 @@ from nodedata_registry.core.ids import is_id
 from nodedata_registry.core.names import parse_model_ref
 from nodedata_registry.core.selectors import Candidate, parse_selector, resolve
 from nodedata_registry.core.versions import Version
-from nodedata_registry.errors import InvalidName, RevisionNotFound
+from nodedata_registry.errors import Gone, InvalidName, RevisionNotFound, RevisionQuarantined
 from nodedata_registry.server.ports import ReadTransaction
 from nodedata_registry.server.rows import ModelRow, RevisionRow, WorkspaceRow
 from nodedata_registry.server.service.registry import Registry
@@ -90,8 +90,21 @@ def find_revision(tx: ReadTransaction, model: ModelRow, selector: str) -> Revisi
     Raises:
         InvalidSelector, RevisionNotFound, RevisionRetired, RevisionQuarantined.
     """
-    chosen = resolve(candidates_of(tx, model), parse_selector(selector))
+    try:
+        chosen = resolve(candidates_of(tx, model), parse_selector(selector))
+    except Gone as error:
+        raise _with_reason(tx, model, error) from error
     return get_revision(tx, model, chosen.version)
+
+
+def _with_reason(tx: ReadTransaction, model: ModelRow, error: Gone) -> Gone:
+    """Return the same error, saying why and since when the revision is not served."""
+    row = get_revision(tx, model, Version.parse(str(error.details["version"])))
+    mark = row.quarantine if isinstance(error, RevisionQuarantined) else row.retirement
+    if mark is None:
+        return error
+    details = {**error.details, "reason": mark.reason, "at": mark.at.isoformat()}
+    return type(error)(f"{error.message} Reason: {mark.reason}", field=error.field, details=details)
 
 
 def candidates_of(tx: ReadTransaction, model: ModelRow) -> Sequence[Candidate]:

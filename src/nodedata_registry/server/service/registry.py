@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from nodedata_registry.core.ids import Prefix, make_id
 from nodedata_registry.server.ports import BlobStore, Catalog, DiffRunner
+from nodedata_registry.server.service.memo import Memo
 
 T = TypeVar("T")
 
@@ -46,6 +47,10 @@ class Registry:
     random: Callable[[int], bytes]
     require_key: bool = False
     limits: Limits = field(default_factory=Limits)
+    block_sizes: Memo[str, Mapping[str, int]] = field(
+        default_factory=lambda: Memo(1_000_000, len), repr=False, compare=False
+    )
+    """The blocks of manifests that were read last: {manifest digest: {block digest: size}}."""
 
     def new_id(self, prefix: Prefix) -> str:
         """Return a fresh id, `<prefix><ULID>`; `prefix` ends with an underscore."""

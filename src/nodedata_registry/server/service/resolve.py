@@ -45,19 +45,20 @@ def locate(
 
 def _yanked(tx: ReadTransaction, model: ModelRow, row: RevisionRow, selector: str) -> RevisionYanked:
     parsed = parse_selector(selector)
-    matches = [one for one in candidates_of(tx, model) if one.is_served and _matches(parsed, one)]
-    rows = (tx.revisions.get(model.id, one.version) for one in matches if one.yanked)
+    matches = {one.version for one in candidates_of(tx, model) if one.is_served and _matches(parsed, one)}
+    rows = [row] if len(matches) == 1 else tx.revisions.list(model.id)
+    yanked = [one for one in rows if one.version in matches and one.yank is not None]
     reasons = [
         {"version": str(found.version), "reason": found.yank.reason, "at": found.yank.at.isoformat()}
-        for found in rows
-        if found is not None and found.yank is not None
+        for found in yanked
+        if found.yank is not None
     ]
     said = "; ".join(f"{one['version']}: {one['reason']}" for one in reasons[:5])
     return RevisionYanked(
         f"{model.ref} {selector.strip()!r} means {row.version}, which is yanked ({said}), and yanked answers"
         " are refused: choose another version, or allow yanked ones",
         field="revision",
-        details={"requested": selector.strip(), "version": str(row.version), "reasons": reasons},
+        details={"requested": selector.strip(), "version": str(row.version), "reasons": reasons[:100]},
     )
 
 

@@ -26,6 +26,7 @@ from nodedata_registry.core.schema import Schema
 from nodedata_registry.errors import ServerError
 from nodedata_registry.server.ports import ReadTransaction
 from nodedata_registry.server.rows import RevisionRow
+from nodedata_registry.server.service.memo import Memo
 
 
 class StoredJudgement(msgspec.Struct, frozen=True):
@@ -42,7 +43,8 @@ class StoredFacts(msgspec.Struct, frozen=True):
     pickled: tuple[str, ...] = ()
 
 
-_parsed_card = lru_cache(maxsize=256)(parse_card)
+parsed_card = lru_cache(maxsize=128)(parse_card)
+"""`core.card.parse_card`, remembering what it parsed last."""
 
 
 def manifest_of(tx: ReadTransaction, row: RevisionRow) -> Manifest:
@@ -63,10 +65,17 @@ def stored_facts_of(tx: ReadTransaction, row: RevisionRow) -> StoredFacts:
     return msgspec.json.decode(tx.revisions.facts(row.id), type=StoredFacts)
 
 
+_cards: Memo[tuple[str, str], Card] = Memo(64 * 1024 * 1024, lambda card: len(card.text) + 4096)
+
+
 def card_of(tx: ReadTransaction, row: RevisionRow) -> Card:
-    """Return the revision's card."""
+    """Return the revision's card; remembered, since manifest digest and SHA-256 fix path and bytes."""
+    return _cards.get((row.manifest_digest, row.card_sha256), lambda: _read_card(tx, row))
+
+
+def _read_card(tx: ReadTransaction, row: RevisionRow) -> Card:
     path = find_card_path(entry.path for entry in manifest_of(tx, row).files)
-    return _parsed_card(path, card_bytes(tx, row.card_sha256))
+    return parsed_card(path, card_bytes(tx, row.card_sha256))
 
 
 def card_bytes(tx: ReadTransaction, card_sha256: str) -> bytes:

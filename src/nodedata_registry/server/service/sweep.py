@@ -1,12 +1,14 @@
 """Collecting blocks that nothing needs, while publishes go on.
 
-    list the store ─► read references and leases ─► plan ─► forget holders ─► delete
+    list the store ─► read references and leases ─► plan ─► forget holders ─► delete what is still free
 
-Why no publish loses a block: the store is listed first, so a block put later is younger than the
-listing, and `BlobStore.delete(stored_before=…)` leaves it. A block that an upload counts on is
-leased; forgetting checks leases again in its own transaction. Once a holder is forgotten, an upload
-that asks is told to send the block again. A commit leases all its blocks before it reads them, so
-what it names can be neither forgotten nor deleted before the revision refers to it.
+Why no publish loses a block: a block that an upload counts on is leased, and a commit leases all its
+blocks before it reads them. Holders are forgotten in one transaction, which spares what is leased; after
+it an upload that asks is told to send the block again. The files go in a second transaction, which spares
+what was leased since: so a lease is written either before, and the block stays, or after, and whoever
+wrote it sees that the block is gone. Killed in between, a block is forgotten and not deleted, which the
+next sweep mends; the other way round it would be believed and not there. What was put again since the
+listing is younger than it, and `BlobStore.delete(stored_before=…)` leaves it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from datetime import datetime, timedelta
 from nodedata_registry.core.sweep import StoredBlock, SweepPlan, plan_sweep
 from nodedata_registry.server.service.registry import Registry
 
-_BATCH = 500
+# Few, because writers wait while the files of a batch are deleted.
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,7 @@ def _deleted(
     total = len(plan.delete)
     for start in range(0, total, _BATCH):
         batch = plan.delete[start : start + _BATCH]
-        for block in _forgotten(registry, batch):
-            # Anything put since the listing has a later time and stays.
-            if registry.blobs.delete(block.digest, stored_before=_just_after(block)):
-                yield block
+        yield from _delete_free(registry, _forgotten(registry, batch))
         if progress is not None:
             progress(min(start + _BATCH, total), total)
 
@@ -81,6 +81,16 @@ def _forgotten(registry: Registry, batch: Sequence[StoredBlock]) -> list[StoredB
     with registry.catalog.write() as tx:
         free = tx.contents.forget([block.digest for block in batch], registry.now())
     return [block for block in batch if block.digest in free]
+
+
+def _delete_free(registry: Registry, forgotten: Sequence[StoredBlock]) -> list[StoredBlock]:
+    with registry.catalog.write() as tx:
+        free = tx.contents.forget([block.digest for block in forgotten], registry.now())
+        return [
+            block
+            for block in forgotten
+            if block.digest in free and registry.blobs.delete(block.digest, stored_before=_just_after(block))
+        ]
 
 
 def _just_after(block: StoredBlock) -> datetime:

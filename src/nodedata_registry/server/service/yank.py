@@ -50,7 +50,8 @@ def yank(registry: Registry, caller: Caller, ref: str, selector: str, reason: st
             tx.revisions.set_yank(row.id, kept)
             kind = "revision.yanked" if row.yank is None else "revision.yank_reason_changed"
             _record(registry, tx, kind, mark.by, model, row, {"reason": why})
-        refresh_summary(registry, tx, model)
+        if changed:
+            refresh_summary(registry, tx, model)
     return _outcome(model, wanted, matches, changed)
 
 
@@ -68,7 +69,8 @@ def unyank(registry: Registry, caller: Caller, ref: str, selector: str) -> YankO
         for row in changed:
             tx.revisions.set_yank(row.id, None)
             _record(registry, tx, "revision.unyanked", require_account(caller), model, row, {})
-        refresh_summary(registry, tx, model)
+        if changed:
+            refresh_summary(registry, tx, model)
     return _outcome(model, wanted, matches, changed)
 
 
@@ -99,9 +101,12 @@ def _yankable(selector: str) -> Exact | Range:
 
 
 def _matches(tx: WriteTransaction, model: ModelRow, wanted: Exact | Range) -> list[RevisionRow]:
-    versions = [one.version for one in tx.revisions.candidates(model.id) if wanted.admits(one.version)]
-    rows = [tx.revisions.get(model.id, version) for version in versions]
-    found = [row for row in rows if row is not None]
+    if isinstance(wanted, Exact):
+        row = tx.revisions.get(model.id, wanted.version)
+        found = [] if row is None else [row]
+    else:
+        rows = reversed(tx.revisions.list(model.id))
+        found = [row for row in rows if wanted.admits(row.version)]
     if not found:
         raise RevisionNotFound(f"{model.ref} has no revision that matches {wanted.text!r}", field="revision")
     return found
