@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from nodedata_registry.server.pages import figures, session, views
+from nodedata_registry.server.pages import figures, rendering, session, views
 from nodedata_registry.server.pages.markdown import SHOWN_CHARS, render_card
 
 FILES = "/v1/models/acme/x/revisions/1.0.0/files/"
@@ -101,6 +101,6 @@ def test_a_very_long_card_is_cut() -> None:
     assert len(render_card("word " * 100_000)) < SHOWN_CHARS + 100
 
 
-@pytest.mark.parametrize("module", [figures, session, views], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [figures, rendering, session, views], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0

@@ -178,6 +178,11 @@ def test_the_diff_page_counts_every_tensor_and_hides_the_long_tail(client: Clien
     assert f'href="/v1/models/{REF}/revisions/1.4.0..1.5.0/diff"' in page
 
 
+def test_a_tensor_that_only_one_side_has_is_counted_and_not_called_untouched(client: Client) -> None:
+    text = text_of(client, f"/{REF}/diff/1.4.0..1.5.0")
+    assert "all 24,576 added" in text
+
+
 def test_the_diff_page_gives_verdict_findings_and_accepted_reasons_in_words(client: Client) -> None:
     text = text_of(client, f"/{REF}/diff/1.4.0..1.5.0")
     assert "Declared minor , and the evidence asks for minor ." in text

@@ -35,6 +35,9 @@ CARD_LINES = 1500
 
 _SHOWN_VALUE_CHARS = 400
 
+_ONE_SIDED = ("added", "removed", "renamed")
+"""Changes of tensors in which no scalar is touched: the page counts the tensor instead."""
+
 _VERDICTS = {
     "improved": ("▲", "improved"),
     "regressed": ("▼", "regressed"),
@@ -49,7 +52,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class TensorLine:
-    """One row of the tensor table; `share` is the touched part as a bar."""
+    """One row of the tensor table; `share` is the touched part as a bar, `None` where nothing is shared."""
 
     set: str
     name: str
@@ -59,7 +62,7 @@ class TensorLine:
     touched: int
     count: int
     ratio: str
-    share: Markup
+    share: Markup | None
     largest: str | None
     rms: str | None
 
@@ -207,10 +210,14 @@ def _tensor_line(item: TensorDiff) -> TensorLine:
         touched=item.touched,
         count=count,
         ratio=ratio,
-        share=bar(item.touched, count, f"{exact(item.touched)} of {exact(count)} touched"),
+        share=None if item.change in _ONE_SIDED else bar(item.touched, count, _touched_label(item, count)),
         largest=None if item.max_abs is None else f"{item.max_abs:.3g}",
         rms=None if item.rms is None else f"{item.rms:.3g}",
     )
+
+
+def _touched_label(item: TensorDiff, count: int) -> str:
+    return f"{exact(item.touched)} of {exact(count)} touched"
 
 
 def _benchmark_line(item: BenchmarkChange) -> BenchmarkLine:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from nodedata_registry.server.pages import figures
 from nodedata_registry.server.pages.views import shape_text
@@ -61,6 +61,7 @@ def environment() -> Environment:
         short_digest=figures.short_digest,
         shape=shape_text,
         breakable=breakable,
+        ticked=ticked,
     )
     return made
 
@@ -68,6 +69,20 @@ def environment() -> Environment:
 def breakable(text: str) -> Markup:
     """Return a dotted or slashed name, escaped, that lines may break after its separators."""
     return Markup("<wbr>").join(part for part in re.split(r"(?<=[./])", text) if part)
+
+
+def ticked(text: str) -> Markup:
+    """Return a message, escaped, with what stands between back-ticks as code.
+
+    >>> ticked("output `a<b` was renamed")
+    Markup('output <code>a&lt;b</code> was renamed')
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
+    )
 
 
 @lru_cache(maxsize=len(STATIC_TYPES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +17,15 @@ from nodedata_registry.server.pages.figures import human_bytes
 from nodedata_registry.server.pages.markdown import SHOWN_CHARS, render_card
 
 KNOWN_METADATA = (
-    *("format", "framework", "producer_name", "producer_version", "opset", "ir_version"),
-    *("dof_names", "joint_names", "action_scale", "kp", "kd", "default_joint_pos", "control_dt"),
+    *("format", "framework", "onnx.ir_version", "onnx.opset_import"),
+    *("onnx.producer_name", "onnx.producer_version"),
+    *("dof_names", "joint_names", "kp", "kd", "action_scale", "default_joint_pos", "command_ranges"),
     *("modelspec.title", "modelspec.architecture", "modelspec.version", "modelspec.license"),
 )
 """The keys of a file's own metadata that pages show. All others may hold anything at all: home
 folders, commands, tokens."""
+
+_HOME_PATH = re.compile(r"/home/|/Users/|/root/|\\Users\\")
 
 METADATA_CHARS = 2000
 
@@ -286,8 +290,12 @@ def _file_line(file: wire.File, figures: FileFigures | None, files_at: str | Non
 
 
 def known_metadata(metadata: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return those entries of a file's own metadata that pages show, long values cut."""
-    return tuple((key, _cut(metadata[key])) for key in KNOWN_METADATA if key in metadata)
+    """Return those entries of a file's own metadata that pages show, long values cut.
+
+    A known key does not vouch for its value: one with somebody's home folder in it is left out.
+    """
+    known = ((key, metadata[key]) for key in KNOWN_METADATA if key in metadata)
+    return tuple((key, _cut(value)) for key, value in known if not _HOME_PATH.search(value))
 
 
 def _cut(text: str) -> str:
