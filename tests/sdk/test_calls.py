@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -120,3 +121,21 @@ def test_fields_that_a_newer_registry_adds_are_ignored() -> None:
     body = b'{"digest": "00", "size_bytes": 3, "invented": true}'
     read = calls.put_block("acme/x", "upl_1", "00", b"abc").read(201, {}, body)
     assert read == wire.StoredBlock(digest="00", size_bytes=3)
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "kind"),
+    [
+        ("acme/x", None, errors.InvalidSelector),
+        (None, "^1", errors.InvalidName),
+        ("acme/x", 1.0, errors.InvalidSelector),
+    ],
+)
+def test_an_unset_variable_never_means_anything(model: Any, revision: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        calls.resolve(model, revision)
+
+
+def test_a_moment_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(errors.InvalidRequest, match="time zone"):
+        calls.put_grant("acme/x", "usr_1", datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake to refuse

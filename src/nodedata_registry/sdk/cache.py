@@ -42,8 +42,10 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self.root = root
         with storage_errors(root):
+            # Private models lie here: only this user may look, unless the folder was made otherwise.
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in ("files", "snapshots", "partial", "locks"):
-                (root / name).mkdir(parents=True, exist_ok=True)
+                (root / name).mkdir(exist_ok=True)
             self.index = CacheIndex(root / "index.db")
 
     def close(self) -> None:

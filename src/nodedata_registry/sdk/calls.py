@@ -21,7 +21,13 @@ from nodedata_registry import wire
 from nodedata_registry.core.names import parse_model_ref
 from nodedata_registry.core.selectors import parse_selector
 from nodedata_registry.core.versions import Version
-from nodedata_registry.errors import InvalidRequest
+from nodedata_registry.errors import (
+    InvalidName,
+    InvalidRequest,
+    InvalidSelector,
+    InvalidVersion,
+    NodeDataError,
+)
 from nodedata_registry.sdk.refusals import refusal, unreadable
 
 T = TypeVar("T")
@@ -80,7 +86,7 @@ def model_target(model: str) -> str:
     Raises:
         InvalidName: neither an id nor `workspace/name`.
     """
-    ref = parse_model_ref(_text(model, "model_id"))
+    ref = parse_model_ref(require_text(model, "model_id"))
     if ref.id is not None:
         return f"/v1/models/{_segment(ref.id)}"
     return f"/v1/models/{_segment(ref.workspace or '')}/{_segment(ref.name or '')}"
@@ -93,12 +99,12 @@ def revision_target(model: str, selector: str) -> str:
     '/v1/models/acme/x/revisions/%3E%3D1.2%20%3C2'
     """
     # A blank selector would silently become another route: the list of all revisions.
-    text = parse_selector(_text(selector, "revision")).text
+    text = parse_selector(require_text(selector, "revision")).text
     return f"{model_target(model)}/revisions/{_segment(text)}"
 
 
 def _version_target(model: str, version: str) -> str:
-    return f"{model_target(model)}/revisions/{Version.parse(_text(version, 'version'))}"
+    return f"{model_target(model)}/revisions/{Version.parse(require_text(version, 'version'))}"
 
 
 def _workspace_target(slug: str) -> str:
@@ -107,7 +113,7 @@ def _workspace_target(slug: str) -> str:
 
 def _named(text: str, what: str) -> str:
     """Return an id or slug as one path segment; blank and dotted ones would change the route."""
-    if not _text(text, what).strip(". "):
+    if not require_text(text, what).strip(". "):
         raise InvalidRequest(f"{text!r} is no {what}", field=what)
     return _segment(text)
 
@@ -116,10 +122,23 @@ def _segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidRequest(f"`{what}` must be a text, not {type(value).__name__}", field=what)
-    return value
+def require_text(value: object, what: str) -> str:
+    """Return `value` if it is a text; an unset variable (`None`) must never mean anything.
+
+    Raises:
+        InvalidName, InvalidSelector, InvalidVersion, InvalidRequest: by what it should have been.
+    """
+    if isinstance(value, str):
+        return value
+    kind = _WRONG_TYPE.get(what, InvalidRequest)
+    raise kind(f"`{what}` must be a text, not {type(value).__name__}", field=what)
+
+
+_WRONG_TYPE: dict[str, type[NodeDataError]] = {
+    "model_id": InvalidName,
+    "revision": InvalidSelector,
+    "version": InvalidVersion,
+}
 
 
 def _with_query(target: str, **parameters: str | int | None) -> str:
@@ -135,6 +154,15 @@ def _json(body: wire.Request) -> bytes:
     except (msgspec.MsgspecError, TypeError, UnicodeEncodeError, OverflowError) as error:
         raise InvalidRequest(f"the call cannot be sent: {error}", field="body") from error
     return encoded
+
+
+def _check_moment(moment: object) -> None:
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise InvalidRequest(
+            f"{moment.isoformat()} names no moment without a time zone; pass one in UTC,"
+            " such as datetime.now(timezone.utc) + timedelta(days=30)",
+            field="expires_at",
+        )
 
 
 # --- accounts, keys, events -----------------------------------------------------------------------
@@ -153,6 +181,7 @@ def create_account(name: str, operator: bool) -> Call[wire.NewAccount]:
 
 def create_key(body: wire.CreateKey) -> Call[wire.NewKey]:
     """Make an API key."""
+    _check_moment(body.expires_at)
     return Call("POST", "/v1/keys", wire.NewKey, _json(body), idempotent=False)
 
 
@@ -230,7 +259,7 @@ def apply_retention(slug: str, preview: str) -> Call[wire.RetentionResult]:
 
 def create_model(ref: str, visibility: Any) -> Call[wire.Model]:
     """Make a model."""
-    body = _json(wire.CreateModel(ref=_text(ref, "ref"), visibility=visibility))
+    body = _json(wire.CreateModel(ref=require_text(ref, "ref"), visibility=visibility))
     return Call("POST", "/v1/models", wire.Model, body, idempotent=False)
 
 
@@ -258,6 +287,7 @@ def list_grants(model: str) -> Call[wire.Grants]:
 
 def put_grant(model: str, account_id: str, expires_at: datetime | None) -> Call[wire.Grant]:
     """Let an account read a private model."""
+    _check_moment(expires_at)
     target = f"{model_target(model)}/grants/{_named(account_id, 'account')}"
     return Call("PUT", target, wire.Grant, _json(wire.PutGrant(expires_at=expires_at)))
 
@@ -302,7 +332,7 @@ def file_range(model: str, selector: str, path: str, offset: int, length: int) -
 
 def yank(model: str, selector: str, reason: str) -> Call[wire.YankResult]:
     """Yank what a version or range means now."""
-    body = _json(wire.Reason(reason=_text(reason, "reason")))
+    body = _json(wire.Reason(reason=require_text(reason, "reason")))
     return Call("PUT", f"{revision_target(model, selector)}/yank", wire.YankResult, body)
 
 
@@ -313,7 +343,7 @@ def unyank(model: str, selector: str) -> Call[wire.YankResult]:
 
 def put_mark(model: str, version: str, mark: str, reason: str) -> Call[wire.Revision]:
     """Put a `hold` or `quarantine` on a version."""
-    body = _json(wire.Reason(reason=_text(reason, "reason")))
+    body = _json(wire.Reason(reason=require_text(reason, "reason")))
     return Call("PUT", f"{_version_target(model, version)}/{mark}", wire.Revision, body)
 
 
@@ -324,14 +354,14 @@ def lift_mark(model: str, version: str, mark: str) -> Call[wire.Revision]:
 
 def retire(model: str, version: str, reason: str) -> Call[wire.Revision]:
     """Remove one private revision's files."""
-    exact = str(Version.parse(_text(version, "version")))
-    body = _json(wire.Retire(version=exact, reason=_text(reason, "reason")))
+    exact = str(Version.parse(require_text(version, "version")))
+    body = _json(wire.Retire(version=exact, reason=require_text(reason, "reason")))
     return Call("POST", f"{model_target(model)}/revisions/retire", wire.Revision, body)
 
 
 def diff(model: str, a: str, b: str, wait_seconds: int | None) -> Call[msgspec.Raw]:
     """Ask how two revisions differ; the answer is a diff, or with status 202 how far it is."""
-    sides = [_segment(parse_selector(_text(side, "revision")).text) for side in (a, b)]
+    sides = [_segment(parse_selector(require_text(side, "revision")).text) for side in (a, b)]
     target = f"{model_target(model)}/revisions/{sides[0]}..{sides[1]}/diff"
     return Call("GET", _with_query(target, wait=wait_seconds), msgspec.Raw)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ CREATE TABLE IF NOT EXISTS models (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revisions (
     model_id TEXT NOT NULL, version TEXT NOT NULL, model TEXT NOT NULL, digest TEXT NOT NULL,
-    commit_id TEXT NOT NULL, yanked BLOB, seen_at REAL NOT NULL, PRIMARY KEY (model_id, version)
+    commit_id TEXT NOT NULL, yanked BLOB, PRIMARY KEY (model_id, version)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS plans (
     model_id TEXT NOT NULL, commit_id TEXT NOT NULL, plan BLOB NOT NULL, PRIMARY KEY (model_id, commit_id)
@@ -144,11 +143,15 @@ class CacheIndex:
     def put_revision(self, registry: str, ref: str, known: KnownRevision) -> None:
         """Remember an answer: the model's id under the name asked for, and the revision's state."""
         yanked = None if known.yanked is None else msgspec.json.encode(known.yanked)
-        row = (known.model_id, known.version, known.model, known.digest, known.commit, yanked, time.time())
+        row = (known.model_id, known.version, known.model, known.digest, known.commit, yanked)
         names = {(registry, ref, known.model_id), (registry, known.model, known.model_id)}
+        # Robots ask often and learn nothing new: their flash memory need not be written each time.
+        kept = self._read("SELECT * FROM revisions WHERE model_id = ? AND version = ?", *row[:2])
+        if kept == [row] and all(self.model_id(registry, name) == own for _, name, own in names):
+            return
         with self._writing() as database:
             database.executemany("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", sorted(names))
-            database.execute("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def model_id(self, registry: str, ref: str) -> str | None:
         """Return the id that a model's name had when the registry was last asked."""

@@ -76,12 +76,13 @@ class Question:
         Raises:
             InvalidName, InvalidSelector, InvalidRequest: one of them is malformed.
         """
-        parse_model_ref(model)
+        parse_model_ref(calls.require_text(model, "model_id"))
+        selector = parse_selector(calls.require_text(revision, "revision"))
         if on_yanked not in ("warn", "error"):
             raise InvalidRequest(f'on_yanked is "warn" or "error", not {on_yanked!r}', field="on_yanked")
         if offline is not None and offline != "fallback" and not isinstance(offline, bool):
             raise InvalidRequest(f'offline is None, True or "fallback", not {offline!r}', field="offline")
-        return cls(model, parse_selector(revision), on_yanked, offline)  # type: ignore[arg-type]
+        return cls(model, selector, on_yanked, offline)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Progress:
     """What is being done and how far it is.
 
-    `phase` is `scan`, `send`, `fetch`, `place` or `diff`. `path` is the file at hand where there is one.
+    `phase` is `scan`, `send`, `fetch` or `diff`. `path` is the file at hand where there is one.
     """
 
     phase: str

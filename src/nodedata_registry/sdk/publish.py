@@ -94,10 +94,11 @@ def publish(
 
 def compose(order: Order, progress: ProgressCallback | None = None) -> Composed:
     """Read the files of an order and return the request that opens its upload."""
+    version = calls.require_text(order.version, "version")
     listing = list_files(order.files, order.root, follow_links=order.follow_links)
     scanned = tuple(scan(listing.files, progress))
     body = wire.Publish(
-        version=order.version,
+        version=version,
         files=[file.to_wire(headers=True) for file in scanned],
         changelog=order.changelog,
         parent=order.parent,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import struct
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -87,11 +88,16 @@ class Partial:
         self.content = content
         self._path = folder / content.sha256
         self._journal_path = folder / f"{content.sha256}.journal"
-        self._confirmed = self._read_journal()
+        if not self._path.exists():
+            self._journal_path.unlink(missing_ok=True)
+        self._confirmed = read_journal(self._journal_path)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         self._journal = os.open(self._journal_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         if os.fstat(self._file).st_size != content.size_bytes:
             os.ftruncate(self._file, content.size_bytes)
+        # Closed when nothing uses them any more: a thread that an interrupt left behind must not write
+        # to a number that means another file by then.
+        weakref.finalize(self, _close, self._file, self._journal)
 
     @property
     def places(self) -> Iterator[Place]:
@@ -100,6 +106,11 @@ class Partial:
         for block in self.content.blocks:
             yield Place(offset, block)
             offset += block.size_bytes
+
+    @property
+    def absent_bytes(self) -> int:
+        """The size of all blocks that are not verified."""
+        return sum(place.block.size_bytes for place in self.places if not self.is_confirmed(place))
 
     def is_confirmed(self, place: Place) -> bool:
         """Return whether the block at this place is verified."""
@@ -152,26 +163,28 @@ class Partial:
         self._path.unlink(missing_ok=True)
         self._journal_path.unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Close the files; what is confirmed stays so."""
-        os.close(self._file)
-        os.close(self._journal)
 
-    def _read_journal(self) -> set[tuple[int, int, str]]:
-        if not self._path.exists():
-            self._journal_path.unlink(missing_ok=True)
-            return set()
-        data = self._journal_path.read_bytes() if self._journal_path.exists() else b""
-        size = _RECORD.size + _SUM.size
-        found = set()
-        for start in range(0, len(data) - size + 1, size):
-            record = data[start : start + _RECORD.size]
-            (total,) = _SUM.unpack_from(data, start + _RECORD.size)
-            if total != zlib.crc32(record):
-                break
-            offset, length, digest = _RECORD.unpack(record)
-            found.add((offset, length, digest.hex()))
-        return found
+def read_journal(path: Path) -> set[tuple[int, int, str]]:
+    """Return (offset, size, digest) of the blocks that a journal calls verified, up to a torn end."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return set()
+    size = _RECORD.size + _SUM.size
+    found = set()
+    for start in range(0, len(data) - size + 1, size):
+        record = data[start : start + _RECORD.size]
+        (total,) = _SUM.unpack_from(data, start + _RECORD.size)
+        if total != zlib.crc32(record):
+            break
+        offset, length, digest = _RECORD.unpack(record)
+        found.add((offset, length, digest.hex()))
+    return found
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +204,8 @@ def missing_bytes(cache: Cache, contents: Iterable[Content]) -> int:
     wanted = {block.digest: block.size_bytes for content in contents for block in content.blocks}
     held = set(cache.index.find_blocks(wanted))
     for content in contents:
-        if (cache.partial_folder / content.sha256).exists():
-            partial = Partial(cache.partial_folder, content)
-            held |= {place.block.digest for place in partial.places if partial.is_confirmed(place)}
-            partial.close()
+        journal = read_journal(cache.partial_folder / f"{content.sha256}.journal")
+        held |= {digest for _, _, digest in journal}
     return sum(size for digest, size in wanted.items() if digest not in held)
 
 
@@ -211,13 +222,9 @@ def fetch(
         InsufficientStorage: the disk is full; a later call resumes.
     """
     with storage_errors(cache.root):
-        check_room(cache.root, missing_bytes(cache, contents))
         partials = [Partial(cache.partial_folder, content) for content in contents]
-        try:
-            return _Fetch(source, cache, partials, progress).run()
-        finally:
-            for partial in partials:
-                partial.close()
+        check_room(cache.root, sum(partial.absent_bytes for partial in partials))
+        return _Fetch(source, cache, partials, progress).run()
 
 
 class _Fetch:
@@ -234,6 +241,7 @@ class _Fetch:
         self._cache = cache
         self._partials = partials
         self._progress = progress
+        self._stopped = False
 
     def run(self) -> int:
         """Fetch and adopt everything; return the bytes fetched."""
@@ -255,6 +263,7 @@ class _Fetch:
         return fetched_bytes
 
     def _fill(self, partials: Sequence[Partial]) -> int:
+        self._stopped = False
         first, repeats = _pending(partials)
         held = self._cache.index.find_blocks(place.block.digest for _, place in first)
         absent = [
@@ -263,7 +272,10 @@ class _Fetch:
             if not self._copy_held(partial, place, held.get(place.block.digest))
         ]
         meter = Meter(self._progress, "fetch", sum(place.block.size_bytes for _, place in absent))
-        for_each(_runs(absent), lambda run: self._fetch_run(run, meter), CONNECTIONS)
+        try:
+            for_each(_runs(absent), lambda run: self._fetch_run(run, meter), CONNECTIONS)
+        finally:
+            self._stopped = True
         for partial, place, origin, offset in repeats:
             data = origin.read(offset, place.block.size_bytes)
             _land_checked(partial, place, data)
@@ -286,7 +298,7 @@ class _Fetch:
         """Fetch a run; after a break, go on behind the last verified block."""
         pending = list(run.places)
         failures = 0
-        while pending:
+        while pending and not self._stopped:
             before = len(pending)
             try:
                 self._fetch_part(run.partial, pending, meter)
@@ -294,6 +306,7 @@ class _Fetch:
                 failures = 1 if len(pending) < before else failures + 1
                 limit = _MISMATCHES if isinstance(error, DigestMismatch) else self._source.patience.attempts
                 if not is_passing(error) or failures >= limit:
+                    self._stopped = True
                     raise
                 asked = error.details.get("retry_after_seconds") or 0.0
                 longest = self._source.patience.longest_pause_seconds
@@ -305,6 +318,8 @@ class _Fetch:
         with self._source.open_range(path, start, end - start) as answer:
             body = _RangeBody(answer, start)
             while pending:
+                if self._stopped:
+                    return
                 body.land(partial, pending[0])
                 meter.add(pending.pop(0).block.size_bytes, path)
             body.drain()

@@ -30,7 +30,9 @@ PIECE_BYTES = 1024 * 1024
 """How much is read at once: larger reads are no faster, smaller ones cost."""
 
 CONNECTIONS = 4
-"""How many connections carry blocks; more win nothing against a registry on a fast link."""
+"""How many connections carry the blocks of one call; more win nothing on a fast link."""
+
+_KEPT_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +155,9 @@ def _pool(base_url: str) -> urllib3.PoolManager:
     proxy = _proxy_for(base_url)
     if proxy is not None:
         return urllib3.ProxyManager(
-            proxy, num_pools=2, maxsize=CONNECTIONS, ssl_context=context, retries=False
+            proxy, num_pools=2, maxsize=_KEPT_CONNECTIONS, ssl_context=context, retries=False
         )
-    return urllib3.PoolManager(num_pools=2, maxsize=CONNECTIONS, ssl_context=context, retries=False)
+    return urllib3.PoolManager(num_pools=2, maxsize=_KEPT_CONNECTIONS, ssl_context=context, retries=False)
 
 
 def _proxy_for(base_url: str) -> str | None:
