@@ -20,7 +20,7 @@ KNOWN = {"workspace": "acme", "name": "open", "slug": "acme"}
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 
-EXAMPLES = 4
+EXAMPLES = 10
 """Generated requests an operation and a caller; enough to find what is plainly wrong, not a soak."""
 
 

@@ -219,14 +219,16 @@ def test_a_killed_server_leaves_no_lock_behind(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_one_process_holds_the_jobs_lock_and_others_open_the_folder_all_the_same(tmp_path: Path) -> None:
+def test_one_process_works_ahead_in_a_folder_and_the_next_takes_over(tmp_path: Path) -> None:
     first, second = open_registry(tmp_path), open_registry(tmp_path)
-    assert (first.jobs_lock is not None, second.jobs_lock is not None) == (True, False)
+    assert first.registry.diffs.works_ahead()
+    assert not second.registry.diffs.works_ahead()
     first.close()
-    taken = take_lock(tmp_path, JOBS)
-    assert taken is not None
-    taken.release()
+    assert second.registry.diffs.works_ahead()
     second.close()
+    lock = take_lock(tmp_path, JOBS)
+    assert lock is not None
+    lock.release()
 
 
 def test_a_local_registry_acts_as_owner_only_without_a_key(tmp_path: Path) -> None:

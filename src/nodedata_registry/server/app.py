@@ -23,7 +23,7 @@ from nodedata_registry.server.api.rates import RateLimits
 from nodedata_registry.server.blobs.disk import DiskBlobStore
 from nodedata_registry.server.catalog.sqlite.catalog import open_catalog
 from nodedata_registry.server.jobs.diffs import ThreadDiffRunner
-from nodedata_registry.server.jobs.locks import JOBS, FolderLock, take_lock
+from nodedata_registry.server.jobs.locks import Turn
 from nodedata_registry.server.page_data import RegistryPages
 from nodedata_registry.server.pages import Sessions, Site, page_handlers
 from nodedata_registry.server.service.accounts import first_start
@@ -42,7 +42,7 @@ class OpenedRegistry:
 
     registry: Registry
     runner: ThreadDiffRunner
-    jobs_lock: FolderLock | None
+    turn: Turn
     closed: bool = field(default=False)
 
     def close(self) -> None:
@@ -52,8 +52,7 @@ class OpenedRegistry:
         self.closed = True
         self.runner.close()
         self.registry.catalog.close()
-        if self.jobs_lock is not None:
-            self.jobs_lock.release()
+        self.turn.end()
 
 
 def open_registry(data: Path, *, require_key: bool = False, limits: Limits | None = None) -> OpenedRegistry:
@@ -70,8 +69,9 @@ def open_registry(data: Path, *, require_key: bool = False, limits: Limits | Non
     blobs = DiskBlobStore(folder / BLOBS_FOLDER)
     blobs.check()
     catalog = open_catalog(folder / CATALOG_FILE)
-    jobs_lock = take_lock(folder, JOBS)
-    runner = ThreadDiffRunner()
+    turn = Turn(folder)
+    turn.is_ours()
+    runner = ThreadDiffRunner(works_ahead=turn.is_ours)
     registry = Registry(
         catalog=catalog,
         blobs=blobs,
@@ -81,7 +81,7 @@ def open_registry(data: Path, *, require_key: bool = False, limits: Limits | Non
         require_key=require_key,
         limits=limits or Limits(),
     )
-    return OpenedRegistry(registry, runner, jobs_lock)
+    return OpenedRegistry(registry, runner, turn)
 
 
 def prepare_folder(data: Path) -> Path:

@@ -453,3 +453,10 @@ class DiffRunner(Protocol):
         Re-raises, once, the error of a run that failed.
         """
         ...
+
+    def works_ahead(self) -> bool:
+        """Tell whether this process computes what nobody has asked for yet.
+
+        Of the processes that share a data folder one does; the others compute what they are asked for.
+        """
+        ...

@@ -32,7 +32,8 @@ class ThreadDiffRunner:
     A lost run is no loss: whoever asks for the diff starts it again.
     """
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(self, workers: int = 2, *, works_ahead: Callable[[], bool] = lambda: True) -> None:
+        self._works_ahead = works_ahead
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="diff")
         self._lock = threading.Lock()
         self._runs: dict[Key, _Run] = {}
@@ -66,6 +67,10 @@ class ThreadDiffRunner:
         if failure is not None:
             raise failure
         return None
+
+    def works_ahead(self) -> bool:
+        """Tell whether this process has the turn; see `DiffRunner.works_ahead`."""
+        return self._works_ahead()
 
     def close(self) -> None:
         """Drop what has not begun and wait for what has."""

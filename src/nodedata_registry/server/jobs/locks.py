@@ -1,8 +1,8 @@
 """Locks on a data folder, held by a process and released by its end, however it ends.
 
 - `serve.lock`: the one server of the folder. A second one is refused.
-- `jobs.lock`: the one process that works ahead (diffs of what was just published, housekeeping).
-  Others compute what they are asked for, and nothing else.
+- `jobs.lock`: the one process that works ahead (the diff of what was just published). Others compute
+  what they are asked for, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 SERVE = "serve.lock"
@@ -44,6 +45,34 @@ def take_lock(folder: Path, name: str) -> FolderLock | None:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return FolderLock(descriptor)
+
+
+class Turn:
+    """The turn to work ahead in a folder: taken when it is free, kept until `end`.
+
+    Asked each time, so that another process takes over once the first has gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock: FolderLock | None = None
+        self._ended = False
+        self._guard = threading.Lock()
+
+    def is_ours(self) -> bool:
+        """Return whether this process has the turn, taking it if nobody has."""
+        with self._guard:
+            if self._lock is None and not self._ended:
+                self._lock = take_lock(self._folder, JOBS)
+            return self._lock is not None
+
+    def end(self) -> None:
+        """Give the turn up for good; repeating changes nothing."""
+        with self._guard:
+            self._ended = True
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
 
 def holder_of(folder: Path, name: str) -> str:

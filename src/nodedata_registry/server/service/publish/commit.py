@@ -71,7 +71,7 @@ def commit(registry: Registry, caller: Caller, ref: str, order: PublishOrder, up
         row = _write(registry, tx, caller, model, order, found, ingested)
         tx.uploads.close(upload_id, registry.now())
         view = view_of(tx, model, row)
-    if found.parent is not None:
+    if found.parent is not None and registry.diffs.works_ahead():
         schedule(registry, found.parent, row)
     return Published(view, created=True)
 
