@@ -67,7 +67,7 @@ def share(part: int, whole: int) -> str:
     """Return a part as a percentage that is 0 or 100 only where it is exactly that.
 
     >>> share(0, 5), share(1, 10**7), share(147_456, 22_713_216), share(5, 5)
-    ('0 %', '<0.01 %', '0.65 %', '100 %')
+    ('0 %', '<0.01 %', '0.649 %', '100 %')
     >>> share(10**7 - 1, 10**7)
     '>99.99 %'
     """
