@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
-import socket
 import string
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ALPHABET = string.ascii_letters + string.digits
+_READY = re.compile(r"^Serving .* at (http://\S+) \(process \d+\)$", re.MULTILINE)
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -50,16 +52,14 @@ def served(data: Path, log: Path) -> Iterator[Served]:
     Raises:
         NotStarted: it ended, or did not answer within a minute.
     """
-    port = _free_port()
     key = "nd_live_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
-    command = [command_path(), "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)]
+    command = [command_path(), "serve", "--data", str(data), "--port", "0"]
     started = time.monotonic()
     with log.open("wb") as output:
         environment = {**os.environ, "NODE_DATA_OWNER_KEY": key}
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(url, process, log)
+        url = _wait_until_ready(process, log)
         yield Served(url, key, data, process, time.monotonic() - started)
     finally:
         _stop(process)
@@ -84,22 +84,18 @@ def fetch_page(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the address that the server prints once it answers there."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise NotStarted(f"node-data serve ended with {process.returncode}: {log.read_text()[-800:]}")
-        try:
-            with _DIRECT.open(f"{url}/healthz", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.05)
+        ended = process.poll() is not None
+        printed = log.read_text()
+        found = _READY.search(printed)
+        if found is not None:
+            return found[1]
+        if ended:
+            raise NotStarted(f"node-data serve ended with {process.returncode}: {printed[-800:]}")
+        time.sleep(0.02)
     raise NotStarted(f"node-data serve did not answer within {_START_SECONDS} s; see {log}")
 
 

@@ -73,7 +73,9 @@ def _introduce(screen: Screen, run: Path, packages: Path) -> dict[policies.Sourc
         f"From the PyPI package {HOLOSOMA.requirement} (downloaded without its dependencies, never installed;"
         " only its ONNX files are read). ONNX Runtime walks each through its observation space."
     )
+    kept = (packages / HOLOSOMA.file_name).exists()
     wheel = fetch(HOLOSOMA, packages)
+    screen.good(f"{'kept from an earlier run' if kept else 'downloaded'}: {wheel}, SHA-256 as expected")
     folder = run / "policies"
     cast = {source: policies.unpack_policy(wheel, source, folder) for source in policies.SOURCES}
     screen.table(
@@ -95,7 +97,7 @@ def _introduce(screen: Screen, run: Path, packages: Path) -> dict[policies.Sourc
 def _first_revisions(stage: Stage) -> None:
     screen, server = stage.screen, stage.server
     screen.chapter("A registry, a model, two revisions")
-    screen.shell(f"node-data serve --data {server.data} --port {server.url.rpartition(':')[2]}")
+    screen.shell(f"node-data serve --data {server.data} --port 0")
     screen.good(f"answers at {server.url} after {server.ready_seconds:.1f} s; a new, empty registry")
     screen.call(
         'node = NodeData(base_url, api_key)\nnode.workspaces.create("acme")\n'
