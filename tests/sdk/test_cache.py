@@ -15,6 +15,7 @@ from blake3 import blake3
 
 from nodedata_registry import wire
 from nodedata_registry.core.blocks import Block
+from nodedata_registry.errors import DataFolderNotWritable
 from nodedata_registry.sdk.cache import Cache
 from nodedata_registry.sdk.folders import clone_or_copy, exchange
 from nodedata_registry.sdk.index import KnownRevision
@@ -159,3 +160,14 @@ def test_two_folders_exchange_their_names(tmp_path: Path) -> None:
     exchange(tmp_path / "first", tmp_path / "second")
     assert (tmp_path / "first" / "second").exists()
     assert (tmp_path / "second" / "first").exists()
+
+
+def test_a_cache_that_cannot_be_made_says_how_to_choose_another(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "cache"):
+        with pytest.raises(DataFolderNotWritable, match="NODE_DATA_CACHE"):
+            Cache(place)
+
+
+def test_only_its_owner_can_look_into_a_new_cache(cache: Cache) -> None:
+    assert stat.S_IMODE(cache.root.stat().st_mode) == 0o700

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from nodedata_registry.core.blocks import Block
-from nodedata_registry.errors import InsufficientStorage
+from nodedata_registry.errors import DataFolderNotWritable, InsufficientStorage
 from nodedata_registry.sdk.folders import clone_or_copy, clone_or_link, exchange, remove_folder
 from nodedata_registry.sdk.index import CacheIndex
 
@@ -200,8 +200,8 @@ def storage_errors(folder: Path) -> Iterator[None]:
             raise InsufficientStorage(
                 f"the disk of {folder} is full; free some room and run it again: it resumes"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
-            raise InsufficientStorage(
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+            raise DataFolderNotWritable(
                 f"{os.fspath(error.filename or folder)} cannot be written ({error.strerror});"
                 " set NODE_DATA_CACHE or dest to a folder of yours"
             ) from error
