@@ -13,12 +13,13 @@ from nodedata_registry.core.access import Caller, Role
 from nodedata_registry.core.blocks import Block, cut
 from nodedata_registry.core.digests import block_digest, sha256_hex
 from nodedata_registry.core.facts import BytesSource, RecordingSource, needs_header, read_file_facts
-from nodedata_registry.core.manifest import FileEntry
+from nodedata_registry.core.manifest import FileEntry, Manifest
 from nodedata_registry.core.versions import Version
 from nodedata_registry.errors import InvalidWeights
 from nodedata_registry.server.rows import EventRow
-from nodedata_registry.server.service import accounts, publish, workspaces
+from nodedata_registry.server.service import accounts, fetch, publish, workspaces
 from nodedata_registry.server.service.identify import caller_of, identify
+from nodedata_registry.server.service.locate import find_model
 from nodedata_registry.server.service.publish import OpenedUpload, OrderFile, PublishOrder
 from nodedata_registry.server.service.registry import Registry
 from nodedata_registry.server.service.views import RevisionView
@@ -148,6 +149,21 @@ class World:
     def version(text: str) -> Version:
         """Return the version."""
         return Version.parse(text)
+
+    def versions(self) -> list[str]:
+        """Return every version of the model, lowest first."""
+        with self.registry.catalog.read() as tx:
+            model = find_model(self.registry, tx, self.owner, self.ref)
+            return [str(one.version) for one in tx.revisions.candidates(model.id)]
+
+    def manifest(self, selector: str) -> Manifest:
+        """Return the files of what the selector means."""
+        return fetch.plan(self.registry, self.owner, self.ref, selector).manifest
+
+    def read_file(self, selector: str, path: str) -> bytes:
+        """Return a whole file."""
+        opened = fetch.open_file(self.registry, self.owner, self.ref, selector, path)
+        return b"".join(opened.read(0, opened.entry.size_bytes))
 
     def events(self) -> list[EventRow]:
         """Return every event there is, whoever may see it."""
