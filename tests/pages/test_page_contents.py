@@ -180,7 +180,7 @@ def test_the_diff_page_counts_every_tensor_and_hides_the_long_tail(client: Clien
 
 def test_a_tensor_that_only_one_side_has_is_counted_and_not_called_untouched(client: Client) -> None:
     text = text_of(client, f"/{REF}/diff/1.4.0..1.5.0")
-    assert "all 24,576 added" in text
+    assert "head. goal. weight 24,576 scalars added" in text
 
 
 def test_the_diff_page_gives_verdict_findings_and_accepted_reasons_in_words(client: Client) -> None:

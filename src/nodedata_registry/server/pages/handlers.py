@@ -275,7 +275,7 @@ async def login(request: Request[Any, Any, Any], site: NamedDependency[Site]) ->
     except NotAuthenticated as refused:
         visitor = await to_thread.run_sync(site.visitor, request)
         return site.page("login.html", visitor, status=401, next=following, problem=refused.message)
-    return _go(following, [_cookie(request, site.sessions.issue(key), int(LIFETIME.total_seconds()))])
+    return _go(following, [_cookie(request, site, site.sessions.issue(key), int(LIFETIME.total_seconds()))])
 
 
 def _enter(site: Site, key: str) -> Visitor:
@@ -285,15 +285,15 @@ def _enter(site: Site, key: str) -> Visitor:
 
 
 @post("/logout", status_code=200, include_in_schema=False, request_max_body_size=_FORM_BYTES)
-async def logout(request: Request[Any, Any, Any]) -> Redirect:
+async def logout(request: Request[Any, Any, Any], site: NamedDependency[Site]) -> Redirect:
     """End the session."""
     if not same_origin(request.headers):
         raise HTTPException(status_code=403)
-    return _go("/", [_cookie(request, "", 0)])
+    return _go("/", [_cookie(request, site, "", 0)])
 
 
-def _cookie(request: AnyRequest, value: str, max_age: int) -> Cookie:
-    secure = request.url.scheme == "https"
+def _cookie(request: AnyRequest, site: Site, value: str, max_age: int) -> Cookie:
+    secure = site.base_url(request).startswith("https:")
     return Cookie(
         key=COOKIE, value=value, max_age=max_age, path="/", httponly=True, samesite="lax", secure=secure
     )
