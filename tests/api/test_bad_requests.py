@@ -256,6 +256,19 @@ def test_a_body_that_grows_without_saying_so_is_refused_at_the_limit(world: Worl
     assert reply.status == 413
 
 
+def test_a_client_that_leaves_midway_is_no_failure_of_the_registry(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = urlsplit(world.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+        head = f"POST /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.root.key}\r\n"
+        connection.sendall(f"{head}Content-Length: 5000\r\n\r\n{{".encode())
+        time.sleep(0.2)
+    time.sleep(0.3)
+    assert world.root.get("/healthz").status == 200
+    assert not caplog.records
+
+
 def test_a_block_larger_than_the_limit_is_refused(world: World) -> None:
     reply = world.publisher.ask(
         "PUT", f"{OPEN}/uploads/upl_0/blocks/{'0' * 64}", raw=bytes(4 * 1024 * 1024 + 1)

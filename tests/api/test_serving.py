@@ -174,11 +174,20 @@ def test_a_port_is_not_shared_with_another_server_of_ours(tmp_path: Path) -> Non
         pass
 
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000), ("no.such.host.invalid", 0)]
-)
+@pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
 def test_an_address_that_is_not_ours_is_refused(host: str, port: int) -> None:
     with pytest.raises(CannotStart), claim_port(host, port):
+        pass
+
+
+def test_a_host_may_be_a_name(tmp_path: Path) -> None:
+    with served(Settings(data=tmp_path, host="localhost", port=0)) as started:
+        assert started.url == f"http://localhost:{started.port}"
+        assert Actor(started.url).get("/healthz").status == 200
+
+
+def test_a_name_without_an_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart), served(Settings(data=tmp_path, host="no.such.host.invalid", port=0)):
         pass
 
 

@@ -82,11 +82,26 @@ def serve(
         PortInUse, DataFolderInUse, DataFolderNotWritable, CatalogTooNew, CannotStart: one sentence each.
         InvalidRequest: `owner_key` has not the syntax of a key.
     """
-    with claim_port(settings.host, settings.port) as port, _served_folder(settings) as opened:
+    address = resolve_host(settings.host)
+    with claim_port(address, settings.port) as port, _served_folder(settings) as opened:
         first = first_start(opened.registry, settings.owner_key)
         app = create_app(opened, rates=settings.rates, public_url=settings.public_url)
         started = _started(settings, port, first)
-        asyncio.run(_run(app, settings, port, lambda: on_started(started), stopper or Stopper()))
+        asyncio.run(_run(app, settings, (address, port), lambda: on_started(started), stopper or Stopper()))
+
+
+def resolve_host(host: str) -> str:
+    """Return the numeric address of a host name, an IPv4 one where it has both.
+
+    Raises:
+        CannotStart: the name has no address.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise CannotStart(f"cannot listen on {host}: that name has no address ({error})") from error
+    addresses = [(family != socket.AF_INET, str(address[0])) for family, _, _, _, address in found]
+    return min(addresses, key=lambda one: one[0])[1]
 
 
 @contextmanager
@@ -150,10 +165,13 @@ def _started(settings: Settings, port: int, first: FirstStart) -> Started:
     return Started(f"http://{host}:{port}", port, first.owner_key, first.warning)
 
 
-async def _run(app: Edge, settings: Settings, port: int, ready: Callable[[], None], stopper: Stopper) -> None:
+async def _run(
+    app: Edge, settings: Settings, at: tuple[str, int], ready: Callable[[], None], stopper: Stopper
+) -> None:
+    address, port = at
     server = Server(
         app,
-        address=settings.host,
+        address=address,
         port=port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
@@ -172,8 +190,8 @@ async def _run(app: Edge, settings: Settings, port: int, ready: Callable[[], Non
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopper.stop)
     serving = asyncio.create_task(server.serve())
-    await _until_listening(settings.host, port, serving)
-    ready()
+    if await _listens(address, port, serving):
+        ready()
     await serving
 
 
@@ -182,15 +200,16 @@ def _stop(loop: asyncio.AbstractEventLoop, server: Server) -> None:
         loop.call_soon_threadsafe(server.stop)
 
 
-async def _until_listening(host: str, port: int, serving: asyncio.Task[None]) -> None:
-    """Return once the port accepts connections, or the server has ended."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+async def _listens(address: str, port: int, serving: asyncio.Task[None]) -> bool:
+    """Return true once the port accepts connections, false if the server ended before that."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     while not serving.done():
         with contextlib.suppress(OSError):
             _, writer = await asyncio.open_connection(target, port)
             writer.close()
-            return
+            return True
         await asyncio.sleep(0.01)
+    return False
 
 
 def describe_start(started: Started, settings: Settings) -> list[str]:

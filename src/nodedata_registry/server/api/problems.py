@@ -17,6 +17,7 @@ from nodedata_registry.errors import (
     NodeDataError,
     NotFound,
     RateLimited,
+    RequestTimeout,
     ServerError,
     TooLarge,
 )
@@ -110,6 +111,8 @@ def translate(request: AnyRequest, error: HTTPException) -> NodeDataError:
     if error.status_code == 413:
         limit = request.route_handler.resolve_request_max_body_size()
         return TooLarge(f"the body is larger than the {limit} bytes that {path} takes")
+    if error.status_code >= 500 and "disconnected" in error.detail:
+        return RequestTimeout("the client went away before its request had arrived")
     if error.status_code >= 500:
         return ServerError("the registry failed")
     return _invalid(error)
