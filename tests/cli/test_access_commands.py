@@ -45,6 +45,7 @@ def test_the_address_may_stand_before_or_behind_the_command(cli: Command) -> Non
     where = ("--url", cli.registry.url, "--key", cli.registry.key)
     unset = {"NODE_DATA_API_KEY": "", "NODE_DATA_BASE_URL": ""}
     assert cli.ok(*where, "whoami", **unset).out == cli.ok("whoami", *where, **unset).out
+    assert cli.ok("--json", "whoami").json == cli.ok("whoami", "--json").json
 
 
 def test_a_folder_is_a_registry_without_a_server(cli: Command) -> None:

@@ -43,15 +43,19 @@ def address_options(*, hidden: bool) -> list[click.Option]:
     ]
 
 
-def _options_of_all() -> list[click.Option]:
-    as_json = click.Option(
+def json_option() -> click.Option:
+    """Return --json, which may stand before or behind the command's name."""
+    return click.Option(
         ["--json", "as_json"],
         is_flag=True,
         expose_value=False,
         callback=_set,
         help="Print one JSON document.",
     )
-    return [as_json, *address_options(hidden=True)]
+
+
+def _options_of_all() -> list[click.Option]:
+    return [json_option(), *address_options(hidden=True)]
 
 
 def _setting(names: list[str], attribute: str, text: str, metavar: str, hidden: bool) -> click.Option:

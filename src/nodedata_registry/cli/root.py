@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nodedata_registry.cli.command import LazyGroup, Place, address_options
+from nodedata_registry.cli.command import LazyGroup, Place, address_options, json_option
 
 _EXAMPLES = """\b
 Examples:
@@ -31,6 +31,7 @@ def _show_version(context: click.Context, _option: click.Parameter, wanted: bool
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         *address_options(hidden=False),
+        json_option(),
         click.Option(
             ["--version"],
             is_flag=True,
