@@ -72,7 +72,7 @@ def test_a_content_that_was_only_touched_is_hashed_and_kept(cache: Cache) -> Non
 def test_a_lost_index_is_made_anew_from_the_files(cache: Cache, tmp_path: Path) -> None:
     sha256, blocks = adopt(cache, b"weights")
     cache.close()
-    (tmp_path / "cache" / "index.db").write_bytes(b"this is no database" * 100)
+    (tmp_path / "cache" / "index-1.db").write_bytes(b"this is no database" * 100)
     again = Cache(tmp_path / "cache")
     assert again.has(sha256, blocks)
     assert list(again.index.find_blocks([blocks[0].digest])) == [blocks[0].digest]

@@ -359,3 +359,35 @@ def test_a_large_download_takes_little_time_from_a_warm_cache(node: NodeData, fo
     for _ in range(10):
         node.models.download(MODEL)
     assert time.monotonic() - started < 5
+
+
+_ALTERNATE = """
+import sys
+from nodedata_registry import NodeData
+node = NodeData(sys.argv[1], cache=sys.argv[2])
+print("ready", flush=True)
+while True:
+    for version in ("1.0.0", "1.0.1"):
+        node.models.download("acme/grasp", version, dest=sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("milliseconds", [3, 17, 29, 41, 53, 71])
+def test_dest_is_whole_whenever_its_maker_is_killed(
+    node: NodeData, door: Door, folder: Path, tmp_path: Path, milliseconds: int
+) -> None:
+    first = contents(folder)
+    publish_next(node, folder)
+    second = contents(folder)
+    dest = tmp_path / "place" / "dest"
+    node.models.download(MODEL, "1.0.0", dest=dest)
+    command = [sys.executable, "-c", _ALTERNATE, door.base_url, str(tmp_path / "cache"), str(dest)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(milliseconds / 1000)
+        process.kill()
+    assert contents(dest) in (first, second)
+    node.models.download(MODEL, "1.0.1", dest=dest)
+    assert contents(dest) == second
+    assert [path.name for path in dest.parent.iterdir()] == ["dest"]

@@ -5,7 +5,7 @@
       snapshots/<model id>/<commit>    folders with a revision's files: reflinks or hard links into files/
       partial/<sha256>, .journal       downloads under way, and which of their blocks are verified
       locks/                           held while a content or a folder is being made
-      index.db                         see `index`
+      index-1.db                       see `index`; another layout of it gets another number
 
 A name under files/ or snapshots/ appears only when all its bytes are verified. A cached file that no
 longer looks as it did when it was verified is hashed again before it is used.
@@ -46,7 +46,7 @@ class Cache:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in ("files", "snapshots", "partial", "locks"):
                 (root / name).mkdir(exist_ok=True)
-            self.index = CacheIndex(root / "index.db")
+            self.index = CacheIndex(root / "index-1.db")
 
     def close(self) -> None:
         """Close the index."""

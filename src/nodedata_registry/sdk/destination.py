@@ -58,11 +58,13 @@ def place(cache: Cache, target: Path, files: Mapping[str, str], made_of: str) ->
     name = hashlib.sha256(os.fsencode(target)).hexdigest()[:32]
     with cache.locked(f"dest-{name}"), storage_errors(target):
         check_replaceable(cache, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(target)
         ours = _ours(cache, target)
         if ours is not None and ours.made_of == made_of and _stamps(target) == ours.stamps:
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building = _fresh_sibling(target)
+        building = target.with_name(_prefix(target) + secrets.token_hex(8))
+        building.mkdir()
         try:
             copy_contents(cache, building, files)
             _put_in_place(cache, target, building, made_of)
@@ -103,15 +105,16 @@ def _ours(cache: Cache, target: Path) -> Destination | None:
     return None
 
 
-def _fresh_sibling(target: Path) -> Path:
-    prefix = f".{target.name}.node-data-"
+def _tidy(target: Path) -> None:
+    """Remove what a killed download left beside the folder; the lock says that none is at work."""
+    prefix = _prefix(target)
     for left in target.parent.iterdir():
-        # What a killed download left; the lock says that none is at work here.
         if left.name.startswith(prefix):
             remove_folder(left)
-    building = target.with_name(prefix + secrets.token_hex(8))
-    building.mkdir()
-    return building
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}.node-data-"
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
