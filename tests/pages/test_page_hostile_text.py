@@ -47,7 +47,7 @@ class Watch:
         self.policies.append(response.headers.get("content-security-policy"))
 
     def look(self, path: str) -> None:
-        """Open a page and its folded parts; handlers that would wait for a pointer are found as attributes."""
+        """Open a page and its folded parts; handlers that wait for a pointer are found as attributes."""
         self.page.goto(self.base + path)
         self.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         live = self.page.evaluate(LIVE)
