@@ -56,14 +56,16 @@ def commit(registry: Registry, caller: Caller, ref: str, order: PublishOrder, up
     Raises:
         Every error of `examine` and `ingest`; UploadNotFound, UploadExpired, BlocksMissing.
     """
-    existing = _published_already(registry, caller, ref, order, upload_id)
-    if existing is not None:
-        return Published(existing, created=False)
-    workspace_id = _lease_everything(registry, caller, ref, order, upload_id)
-    ingested = {file.entry.path: ingest(registry, workspace_id, file) for file in order.files}
-    keep_known_cuts(registry, workspace_id, ingested.values())
+    begun = _begin(registry, caller, ref, order, upload_id)
+    if isinstance(begun, RevisionView):
+        return Published(begun, created=False)
+    ingested = {file.entry.path: ingest(registry, begun, file) for file in order.files}
+    keep_known_cuts(registry, begun, ingested.values())
     with registry.catalog.write() as tx:
         model = model_to_publish(registry, tx, caller, ref, order)
+        existing = _published_already(tx, caller, model, order, upload_id)
+        if existing is not None:
+            return Published(existing, created=False)
         found = examine(tx, model, order, stored_evidence(registry, tx, ingested))
         if isinstance(found, Exists):
             return Published(view_of(tx, model, found.row), created=False)
@@ -71,23 +73,47 @@ def commit(registry: Registry, caller: Caller, ref: str, order: PublishOrder, up
         row = _write(registry, tx, caller, model, order, found, ingested)
         tx.uploads.close(upload_id, registry.now())
         view = view_of(tx, model, row)
-    if found.parent is not None and registry.diffs.works_ahead():
+    if found.parent is not None:
         schedule(registry, found.parent, row)
     return Published(view, created=True)
 
 
-def _published_already(
+def _begin(
     registry: Registry, caller: Caller, ref: str, order: PublishOrder, upload_id: str
-) -> RevisionView | None:
-    with registry.catalog.read() as tx:
+) -> RevisionView | str:
+    """Return the revision if it was published already, else the workspace's id, every block leased.
+
+    Both in one transaction: another commit of the same upload may be under way. The leases keep every
+    sweep from blocks that this commit is about to read.
+    """
+    sizes = order.block_sizes()
+    with registry.catalog.write() as tx:
         model = model_to_publish(registry, tx, caller, ref, order)
         check_limits(order, registry.limits)
-        if order.is_auto:
-            row = _made_by(tx, model, order, upload_row(tx, caller, model, upload_id))
-        else:
-            found = published_already(tx, model, order)
-            row = None if found is None else found.row
-        return None if row is None else view_of(tx, model, row)
+        existing = _published_already(tx, caller, model, order, upload_id)
+        if existing is not None:
+            return existing
+        upload = open_upload_row(registry, tx, caller, model, upload_id)
+        missing = sorted(missing_blocks(registry, tx, model, order))
+        if missing:
+            raise BlocksMissing(
+                f"{len(missing)} blocks of the manifest were never sent: send them, then commit again",
+                field="files",
+                details={"missing": missing[:1000]},
+            )
+        tx.contents.lease(model.workspace_id, sizes, renewed(registry, tx, upload))
+    return model.workspace_id
+
+
+def _published_already(
+    tx: ReadTransaction, caller: Caller, model: ModelRow, order: PublishOrder, upload_id: str
+) -> RevisionView | None:
+    if order.is_auto:
+        row = _made_by(tx, model, order, upload_row(tx, caller, model, upload_id))
+    else:
+        found = published_already(tx, model, order)
+        row = None if found is None else found.row
+    return None if row is None else view_of(tx, model, row)
 
 
 def _made_by(
@@ -103,25 +129,6 @@ def _made_by(
         if same and compose_again(tx, lineage, order, row).digest == row.manifest_digest:
             return row
     return None
-
-
-def _lease_everything(
-    registry: Registry, caller: Caller, ref: str, order: PublishOrder, upload_id: str
-) -> str:
-    """Lease every block of the order, so that no sweep takes one while the commit reads them."""
-    sizes = order.block_sizes()
-    with registry.catalog.write() as tx:
-        model = model_to_publish(registry, tx, caller, ref, order)
-        upload = open_upload_row(registry, tx, caller, model, upload_id)
-        missing = sorted(missing_blocks(registry, tx, model, order))
-        if missing:
-            raise BlocksMissing(
-                f"{len(missing)} blocks of the manifest were never sent: send them, then commit again",
-                field="files",
-                details={"missing": missing[:1000]},
-            )
-        tx.contents.lease(model.workspace_id, sizes, renewed(registry, tx, upload))
-    return model.workspace_id
 
 
 def _write(
