@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,10 @@ OWNER_KEY = "nd_live_" + "0wner" * 8
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A served registry with the workspace `acme`."""
     data = tmp_path_factory.mktemp("registry") / "data"
-    process = start_server(data, {"NODE_DATA_OWNER_KEY": OWNER_KEY})
-    assert process.stdout is not None
-    started = json.loads(process.stdout.readline())
-    registry = Registry(started["url"], OWNER_KEY, data)
-    made = Command(registry, tmp_path_factory.mktemp("made"))("workspace", "create", "acme")
-    assert made.code == 0, made.err
-    yield registry
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
-    process.stdout.close()
+    with serving(data, OWNER_KEY) as started:
+        registry = Registry(started["url"] or "", OWNER_KEY, data)
+        Command(registry, tmp_path_factory.mktemp("made")).ok("workspace", "create", "acme")
+        yield registry
 
 
 @pytest.fixture
@@ -38,9 +33,20 @@ def cli(registry: Registry, tmp_path: Path) -> Command:
     return Command(registry, tmp_path)
 
 
-def start_server(data: Path, extra: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
-    """Start `node-data serve --json` on a free port."""
+@contextmanager
+def serving(
+    data: Path, owner_key: str, stop: signal.Signals = signal.SIGINT
+) -> Iterator[dict[str, str | None]]:
+    """Run `node-data serve --json` on a free port; give its document; stop it with a signal, cleanly."""
     command = [*PROGRAM, "serve", "--json", "--port", "0", "--data", str(data)]
-    return subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, text=True, env={**os.environ, **extra}
-    )
+    environment = {**os.environ, "NODE_DATA_OWNER_KEY": owner_key}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line, f"serve ended with {process.wait(30)}"
+            yield json.loads(line)
+            process.send_signal(stop)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import PROGRAM, Command
-from tests.cli.conftest import start_server
+from tests.cli.conftest import serving
 
 HELP_SECONDS = 0.3
 GROUPS = ("model", "account", "workspace", "member", "grant", "keys", "retention")
@@ -175,10 +174,11 @@ def test_no_color_is_respected_on_a_terminal(cli: Command) -> None:
 
 
 def test_serve_prints_the_owner_key_once_and_where_it_serves(tmp_path: Path) -> None:
-    first = _started(tmp_path / "data")
-    assert first["owner_key"].startswith("nd_live_")
-    assert first["url"].startswith("http://127.0.0.1:")
-    assert _started(tmp_path / "data")["owner_key"] is None
+    with serving(tmp_path / "data", "", signal.SIGTERM) as first:
+        assert (first["owner_key"] or "").startswith("nd_live_")
+        assert (first["url"] or "").startswith("http://127.0.0.1:")
+    with serving(tmp_path / "data", "", signal.SIGTERM) as second:
+        assert second["owner_key"] is None
 
 
 def test_serve_says_in_one_sentence_that_the_port_is_taken(cli: Command) -> None:
@@ -193,16 +193,6 @@ def test_serve_says_in_one_sentence_that_the_folder_is_in_use(cli: Command) -> N
     ran = cli("serve", "--data", str(cli.registry.data), "--port", "0")
     assert ran.code == 2
     assert "data_folder_in_use" in ran.err
-
-
-def _started(data: Path) -> dict[str, str]:
-    process = start_server(data, {"NODE_DATA_OWNER_KEY": ""})
-    assert process.stdout is not None
-    document: dict[str, str] = json.loads(process.stdout.readline())
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
-    process.stdout.close()
-    return document
 
 
 def _on_a_terminal(cli: Command, *arguments: str, **extra: str) -> tuple[int, str, str]:
