@@ -88,11 +88,9 @@ def memory_bytes(process: int, line: str) -> int:
     return int(found[1]) * 1024
 
 
-def start(
-    data: Path, *options: str, environment: Mapping[str, str] | None = None, as_user: int | None = None
-) -> Running:
+def start(data: Path, *options: str, environment: Mapping[str, str] | None = None) -> Running:
     """Start `node-data serve` on a folder and return once it answers."""
-    process = spawn(data, *options, environment=environment, as_user=as_user)
+    process = spawn(data, *options, environment=environment)
     assert process.stdout is not None
     lines: list[str] = []
     for line in process.stdout:
@@ -104,18 +102,22 @@ def start(
 
 
 def spawn(
-    data: Path, *options: str, environment: Mapping[str, str] | None = None, as_user: int | None = None
+    data: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    through: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
-    """Start `node-data serve` and return at once; both its streams come together."""
+    """Start `node-data serve` and return at once; both its streams come together.
+
+    `through` is a command that runs the one behind it, such as `setpriv`.
+    """
     given = {"NODE_DATA_OWNER_KEY": OWNER_KEY} if environment is None else dict(environment)
     return subprocess.Popen(
-        [COMMAND, "serve", "--data", str(data), "--port", "0", *options],
+        [*through, COMMAND, "serve", "--data", str(data), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=clean_environment(**given),
-        user=as_user,
-        group=as_user,
     )
 
 

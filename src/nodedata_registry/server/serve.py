@@ -183,6 +183,7 @@ async def _run(
     # What a client never finishes must not keep the server from stopping.
     server.workers_kill_timeout = settings.drain_seconds
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_tell_failure)
     # Handlers run in these threads; the loop's own default would be 6 of them on two cores.
     loop.set_default_executor(ThreadPoolExecutor(_HANDLER_THREADS, thread_name_prefix="handler"))
     stopper.attach(lambda: _stop(loop, server))
@@ -192,7 +193,15 @@ async def _run(
     serving = asyncio.create_task(server.serve())
     if await _listens(address, port, serving):
         ready()
-    await serving
+    # Granian says so with this error when the time for draining is over, which is no failure.
+    with contextlib.suppress(TimeoutError):
+        await serving
+
+
+def _tell_failure(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Log what fails on the loop, but for Granian answering a future that draining has cancelled."""
+    if not isinstance(context.get("exception"), asyncio.InvalidStateError):
+        loop.default_exception_handler(context)
 
 
 def _stop(loop: asyncio.AbstractEventLoop, server: Server) -> None:
