@@ -100,7 +100,7 @@ def test_another_key_at_a_later_start_is_one_warning_and_opens_nothing(data: Pat
     assert server.stop() == 0
 
 
-@pytest.mark.parametrize("key", ["secret", "nd_live_short", "nd_live_" + "A" * 65, "nd_live_" + "ä" * 40])
+@pytest.mark.parametrize("key", ["secret", "nd_live_" + "A" * 65])
 def test_a_key_that_is_no_key_is_refused_without_being_shown(tmp_path: Path, key: str) -> None:
     said = fails(tmp_path / "data", code="invalid_request", NODE_DATA_OWNER_KEY=key)
     assert "NODE_DATA_OWNER_KEY" in said
