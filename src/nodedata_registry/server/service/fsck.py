@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from nodedata_registry.core.digests import sha256_hex
 from nodedata_registry.core.manifest import FileEntry, Manifest, RevisionRecord
 from nodedata_registry.errors import NodeDataError
 from nodedata_registry.server.ports import ReadTransaction
-from nodedata_registry.server.rows import ContentRow, ModelRow, RevisionRow
+from nodedata_registry.server.rows import ContentRow, EventRow, ModelRow, RevisionRow
 from nodedata_registry.server.service.registry import Registry
 
 _EVENTS = 1000
@@ -50,9 +52,10 @@ def fsck(
 ) -> FsckReport:
     """Check every event, revision, file and block; with `read_data` every stored byte as well.
 
-    Checked: events are gap-free; manifest digests and commits are what their bytes give; every
-    file of an unretired revision has its blocks, with their sizes; with `read_data` each block has
-    its BLAKE3 and each file its SHA-256. Nothing is changed. `progress(done, total)` counts contents.
+    Checked: events are gap-free and say what their canonical bytes say; manifest digests and commits
+    are what their bytes give; every file of an unretired revision has its blocks, with their sizes;
+    with `read_data` each block has its BLAKE3 and each file its SHA-256. Nothing is changed.
+    `progress(done, total)` counts contents.
     """
     report = FsckReport()
     with registry.catalog.read() as tx:
@@ -75,8 +78,30 @@ def _check_events(tx: ReadTransaction, report: FsckReport) -> None:
         for row in rows:
             if row.sequence != expected:
                 report.problems.append(Problem(f"event {expected}", f"missing; the next is {row.sequence}"))
+            if not _says_what_its_row_says(row):
+                report.problems.append(Problem(f"event {row.sequence}", "its canonical bytes are others"))
             expected = row.sequence + 1
         report.events += len(rows)
+
+
+class _Said(msgspec.Struct):
+    """The part of an event's canonical bytes that stands in columns of its row, too."""
+
+    sequence: int
+    id: str
+    kind: str
+    account_id: str | None
+    workspace_id: str | None
+    model_id: str | None
+    revision_id: str | None
+
+
+def _says_what_its_row_says(row: EventRow) -> bool:
+    try:
+        said = msgspec.json.decode(row.canonical, type=_Said)
+    except msgspec.DecodeError:
+        return False
+    return all(getattr(said, name) == getattr(row, name) for name in _Said.__struct_fields__)
 
 
 def _check_revisions(tx: ReadTransaction, report: FsckReport) -> dict[str, tuple[str, FileEntry]]:
