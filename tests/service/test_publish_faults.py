@@ -66,7 +66,8 @@ def _limited(mount: Path) -> SmallDisk:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(leave_bytes: int) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (max(1, leave_bytes), hard))
+        # Below the catalog's own size the limit is an I/O error to SQLite and not a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max(200_000, leave_bytes), hard))
 
     return SmallDisk(mount / "data", fill, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard)))
 
