@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class Attempt:
     files: Path
     revision: wire.Revision | None = None
     error: errors.NodeDataError | None = None
+    all_sent: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,9 +67,13 @@ class Attempt:
     def _run(self) -> None:
         try:
             with NodeData(self.url, OWNER_KEY) as node:
-                self.revision = publish(node, self.version, self.files)
+                self.revision = publish(node, self.version, self.files, self._hear)
         except errors.NodeDataError as error:
             self.error = error
+
+    def _hear(self, progress: Progress) -> None:
+        if progress.phase == "send" and progress.done_bytes == progress.total_bytes:
+            self.all_sent.set()
 
     def end(self) -> None:
         """Wait until the publish has ended, one way or the other."""
@@ -76,13 +81,10 @@ class Attempt:
         assert (self.revision is None) != (self.error is None)
 
 
-def publish(node: NodeData, version: str, files: Path, sent: list[Progress] | None = None) -> wire.Revision:
-    """Publish, and collect what was sent."""
-
-    def hear(progress: Progress) -> None:
-        if sent is not None and progress.phase == "send":
-            sent.append(progress)
-
+def publish(
+    node: NodeData, version: str, files: Path, hear: Callable[[Progress], None] | None = None
+) -> wire.Revision:
+    """Publish a folder as `acme/grasp`."""
     return node.models.create_revision(MODEL, version, files, "Trained on", progress=hear)
 
 
@@ -115,23 +117,32 @@ class Trials:
     server: Running
     acknowledged: dict[str, str] = field(default_factory=dict)
     broken_off: int = 0
+    publish_seconds: float = 0.0
+    commit_seconds: float = 0.0
 
-    def first(self) -> float:
-        """Publish undisturbed and return how many seconds it takes."""
-        files = write_policy(self.work / "model", SIZE)
+    def first(self) -> None:
+        """Publish undisturbed, to know how long it takes, and how long its commit."""
         with self.node() as node:
             node.workspaces.create("acme")
             node.models.create(MODEL, visibility="public")
-            started = time.monotonic()
-            self.acknowledged["0.1.0"] = publish(node, "0.1.0", files).id
-            return time.monotonic() - started
+        started = time.monotonic()
+        attempt = Attempt(self.server.url, "0.1.0", write_policy(self.work / "model", SIZE))
+        assert attempt.all_sent.wait(60)
+        sent = time.monotonic()
+        attempt.end()
+        assert attempt.revision is not None
+        self.acknowledged["0.1.0"] = attempt.revision.id
+        self.publish_seconds = time.monotonic() - started
+        self.commit_seconds = time.monotonic() - sent
 
-    def kill_after(self, seconds: float) -> None:
-        """Publish, kill the server after `seconds`, restart it and check everything."""
+    def kill_at(self, moment: float, *, of_commit: bool) -> None:
+        """Publish, kill the server when that part (0 to 1) of the time has passed, and check everything."""
         version = f"0.1.{len(self.acknowledged)}"
         files = write_policy(self.work / "model", SIZE, note=version)
         attempt = Attempt(self.server.url, version, files)
-        time.sleep(seconds)
+        if of_commit:
+            attempt.all_sent.wait(60)
+        time.sleep(moment * (self.commit_seconds if of_commit else self.publish_seconds))
         self.server.kill()
         # The client is still trying where nobody listens any more: the new port is another.
         self.server = start(self.data)
@@ -172,7 +183,7 @@ class Trials:
 
 
 def kill_at_random_moments(work: Path, count: int) -> None:
-    """Kill at `count` random moments, spread evenly over the time that a publish takes."""
+    """Kill at `count` random moments: half of them anywhere in a publish, half while it commits."""
     seed = random.SystemRandom().randrange(2**32)
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(seed)
@@ -183,9 +194,9 @@ def kill_at_random_moments(work: Path, count: int) -> None:
         data = work / f"data{begin}"
         trials = Trials(data, work, start(data))
         try:
-            seconds = trials.first()
-            for moment in moments[begin : begin + TRIALS_OF_A_FOLDER]:
-                trials.kill_after(moment * seconds * 1.1)
+            trials.first()
+            for number in range(begin, min(begin + TRIALS_OF_A_FOLDER, count)):
+                trials.kill_at(moments[number] * 1.1, of_commit=number % 2 == 1)
             trials.finish()
         finally:
             trials.server.stop()
@@ -262,8 +273,8 @@ def kill_client_after(data: Path, version: str, files: Path, seconds: float) -> 
         tried = set(visible(node)) - set(before)
         rest = missing_bytes(data, files)
         sent: list[Progress] = []
-        again = publish(node, version, files, sent)
-        assert max((one.done_bytes for one in sent), default=0) == rest
+        again = publish(node, version, files, sent.append)
+        assert max((one.done_bytes for one in sent if one.phase == "send"), default=0) == rest
         assert not (tried and rest)
         assert visible(node) == {**before, version: again.id}
         assert_whole(node, version, files)
