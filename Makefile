@@ -37,6 +37,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 test: $(STAMP)
+	@$(BIN)/python -m tests.pages.browser
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not soak' $(ARGS)
 
 check: lint types imports test

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +20,9 @@ from litestar.types import ASGIApp
 from playwright.sync_api import Browser, sync_playwright
 
 from nodedata_registry.server.pages import PageData, Sessions, Site, page_handlers
+from tests.pages.browser import find_browser
 
 Serve = Callable[[PageData], str]
-
-_ON_PATH = ("chromium", "chromium-browser", "google-chrome")
 
 
 def make_app(data: PageData) -> Litestar:
@@ -87,11 +84,14 @@ def _wait_for(port: int) -> None:
     pytest.fail(f"the page server did not listen on port {port} within 10 s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return headless Chromium: from PATH, else Debian's package when root, else Playwright's own."""
+    """Return headless Chromium, for one module: Playwright keeps an event loop running all the while.
+
+    Any later test in the process that wants a loop of its own would fail beside it.
+    """
     with sync_playwright() as playwright:
-        found = _find_browser()
+        found = find_browser()
         with _launched(playwright.chromium.launch, found) as launched:
             yield launched
 
@@ -103,30 +103,6 @@ def _launched(launch: Callable[..., Browser], path: str | None) -> Iterator[Brow
         yield started
     finally:
         started.close()
-
-
-def _find_browser() -> str | None:
-    found = _on_path() or _from_debian()
-    if found is None:
-        done = subprocess.run(
-            ["playwright", "install", "chromium"], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            pytest.fail("no browser: install chromium, or let `playwright install chromium` succeed")
-    return found
-
-
-def _on_path() -> str | None:
-    return next((path for path in map(shutil.which, _ON_PATH) if path), None)
-
-
-def _from_debian() -> str | None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return None
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]):
-        if subprocess.run(command, capture_output=True, check=False, timeout=600).returncode != 0:
-            return None
-    return _on_path()
 
 
 @pytest.fixture(scope="session")
