@@ -90,7 +90,7 @@ def _say_how_to_go_on(screen: Screen, server: Served, seconds: float, *, kept: b
     else:
         screen.say("The registry stops now; its data stays. To look around in it:")
         screen.shell(f"make serve DATA={server.data}")
-        screen.say(f"Then the listing page is http://127.0.0.1:8443{page}")
+        screen.say(f"Then the listing page is http://127.0.0.1:8080{page}")
         screen.say(
             "(`make demo ARGS=--keep` tells the story again, on new data, and keeps its server running.)"
         )
