@@ -317,6 +317,13 @@ def test_a_header_of_a_million_tensors_is_refused(house: House) -> None:
         assert "tensors" in refused(reply, 422, "invalid_weights").error["message"]
 
 
+def test_a_header_of_a_million_notes_is_refused(house: House) -> None:
+    notes = ",".join(f'"k{number}":"v"' for number in range(MB))
+    header = b'{"__metadata__":{' + notes.encode() + b"}," + _TENSOR + b"}"
+    reply = house.acme.ask("POST", f"{MODEL}/uploads", order_with_header(header))
+    assert "__metadata__" in refused(reply, 422, "invalid_weights").error["message"]
+
+
 def test_memory_does_not_grow_with_the_number_of_hostile_uploads(house: House) -> None:
     header = b'{"__metadata__":{"a":"' + b"x" * 24 * MB + b'"},' + _TENSOR + b"}"
     body = msgspec.json.encode(order_with_header(header))

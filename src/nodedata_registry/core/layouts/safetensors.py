@@ -176,6 +176,8 @@ class _Header:
         def member(key: str) -> None:
             if key in found:
                 self._fail(f"{_METADATA} has a key twice")
+            if len(found) >= MAX_TENSORS:
+                self._fail(f"more than {MAX_TENSORS} entries in {_METADATA}")
             found[key] = self._string()
 
         self._object(member)
