@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nodedata_registry.core.layouts import lerobot, onnx, pickles, safetensors
 from nodedata_registry.core.layouts.source import Source
@@ -52,6 +53,7 @@ READERS: tuple[Reader, ...] = (
 OTHER = Reader("other", weights=False)
 
 
+@lru_cache(maxsize=16_384)
 def reader_for(path: str) -> Reader:
     """Return the first reader whose suffix or name fits the path, else one of format `other`."""
     return next((reader for reader in READERS if reader.reads(path)), OTHER)

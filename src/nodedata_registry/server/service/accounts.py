@@ -23,6 +23,8 @@ from nodedata_registry.server.service.locate import find_model, find_workspace
 from nodedata_registry.server.service.record import record
 from nodedata_registry.server.service.registry import Registry
 
+_OWNER = "owner_account"
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
@@ -53,10 +55,11 @@ class FirstStart:
 
 
 def first_start(registry: Registry, owner_key: str | None) -> FirstStart:
-    """Create the owner account on an empty catalog; on a used one only compare the key.
+    """Give the owner account its first key, made if none is given; if it has one, only compare.
 
     Returns the new owner key, which is to be printed once. A given `owner_key` that differs from
-    what the first start took is a warning: it counts at the first start only.
+    what the first start took is a warning: it counts at the first start only. A folder that was only
+    used in a process, without any key, has its first start still before it.
 
     Raises:
         InvalidRequest: `owner_key` has not the syntax of a key.
@@ -66,16 +69,33 @@ def first_start(registry: Registry, owner_key: str | None) -> FirstStart:
             "NODE_DATA_OWNER_KEY must be `nd_live_` and 32 to 64 characters of 0-9A-Za-z", field="owner_key"
         )
     with registry.catalog.write() as tx:
-        if tx.accounts.any():
+        owner = _owner(registry, tx)
+        if tx.accounts.keys_of(owner):
             return FirstStart(None, _owner_key_warning(tx, owner_key))
         secret = owner_key or make_key(registry.random(RANDOM_BYTES))
-        account = AccountRow(registry.new_id("usr_"), "owner", True, registry.now())
-        tx.accounts.add(account)
-        tx.meta.set("owner_account", account.id)
-        key = _add_key(registry, tx, account.id, "owner key", secret, KeyBounds())
-        record(registry, tx, "account.created", account.id, body={"account": account.id}, internal=True)
-        record(registry, tx, "key.created", account.id, body={"key": key.id}, internal=True)
+        key = _add_key(registry, tx, owner, "owner key", secret, KeyBounds())
+        record(registry, tx, "key.created", owner, body={"key": key.id, "account": owner}, internal=True)
         return FirstStart(secret)
+
+
+def ensure_owner(registry: Registry) -> None:
+    """Create the owner account, without a key, on an empty catalog; on a used one do nothing."""
+    with registry.catalog.read() as tx:
+        if tx.meta.get(_OWNER) is not None:
+            return
+    with registry.catalog.write() as tx:
+        _owner(registry, tx)
+
+
+def _owner(registry: Registry, tx: WriteTransaction) -> str:
+    kept = tx.meta.get(_OWNER)
+    if kept is not None:
+        return kept
+    account = AccountRow(registry.new_id("usr_"), "owner", True, registry.now())
+    tx.accounts.add(account)
+    tx.meta.set(_OWNER, account.id)
+    record(registry, tx, "account.created", account.id, body={"account": account.id}, internal=True)
+    return account.id
 
 
 def _owner_key_warning(tx: WriteTransaction, owner_key: str | None) -> str | None:
@@ -120,8 +140,9 @@ def create_account(
     with registry.catalog.write() as tx:
         account = AccountRow(registry.new_id("usr_"), shown, operator, registry.now())
         tx.accounts.add(account)
-        _add_key(registry, tx, account.id, "first key", secret, KeyBounds())
+        key = _add_key(registry, tx, account.id, "first key", secret, KeyBounds())
         record(registry, tx, "account.created", actor, body={"account": account.id}, internal=True)
+        record(registry, tx, "key.created", actor, body={"key": key.id, "account": account.id}, internal=True)
     return account, secret
 
 

@@ -47,8 +47,15 @@ parsed_card = lru_cache(maxsize=128)(parse_card)
 """`core.card.parse_card`, remembering what it parsed last."""
 
 
+_manifests: Memo[str, Manifest] = Memo(200_000, lambda manifest: len(manifest.files) + 1)
+
+
 def manifest_of(tx: ReadTransaction, row: RevisionRow) -> Manifest:
-    """Return the revision's manifest, which is kept even after retirement."""
+    """Return the revision's manifest, which is kept even after retirement; remembered by digest."""
+    return _manifests.get(row.manifest_digest, lambda: _read_manifest(tx, row))
+
+
+def _read_manifest(tx: ReadTransaction, row: RevisionRow) -> Manifest:
     manifest = tx.revisions.manifest(row.manifest_digest)
     if manifest is None:
         raise ServerError(f"the catalog lacks the manifest {row.manifest_digest} of revision {row.id}")

@@ -17,6 +17,7 @@ from nodedata_registry.core.bump import Notice, Verdict, check_accept, check_ver
 from nodedata_registry.core.card import find_card_path
 from nodedata_registry.core.facts import FileFacts, RevisionFacts, revision_facts
 from nodedata_registry.core.manifest import Manifest, overlay
+from nodedata_registry.core.schema import check_entry
 from nodedata_registry.core.versions import Version, check_successor
 from nodedata_registry.errors import DigestMismatch, InvalidInput, NothingChanged, VersionExists
 from nodedata_registry.server.ports import ReadTransaction
@@ -190,7 +191,7 @@ def _facts(tx: ReadTransaction, manifest: Manifest, order: PublishOrder, evidenc
     read_card = evidence.card_bytes_of if card.path in own else evidence.inherited_card_bytes_of
     card_data = read_card(card)
     # The card is judged before the weights; what it states is joined with them further down.
-    parsed_card(card.path, card_data)
+    check_entry(parsed_card(card.path, card_data).entry, {entry.path for entry in manifest.files})
     inherited = tuple(entry for entry in manifest.files if entry.path not in own)
     facts: Mapping[str, FileFacts] = file_facts_of(tx, inherited)
     fresh = [evidence.facts_of(entry) for entry in manifest.files if entry.path in own]
