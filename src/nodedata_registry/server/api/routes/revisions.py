@@ -25,7 +25,7 @@ from nodedata_registry.server.api.ranges import parse_range, range_applies
 from nodedata_registry.server.api.routes.models import Cursor, Limit
 from nodedata_registry.server.api.routing import Ask, Segment, on_model
 from nodedata_registry.server.service import fetch, resolve
-from nodedata_registry.server.service.views import RevisionView
+from nodedata_registry.server.service.views import Resolved
 
 OnYanked = Annotated[
     str, QueryParameter(description="`error` refuses a yanked answer with 409 `revision_yanked`; else `warn`")
@@ -48,7 +48,7 @@ def resolve_selector(call: Ask, selector: Segment, on_yanked: OnYanked = "warn")
     """Return what the selector means now."""
     deny = call.deny_yanked
     found = resolve.resolve(call.registry, call.caller, call.ref, selector, deny_yanked=deny)
-    return conditional(call.request, render.resolution(found), freshness(call, found.view))
+    return conditional(call.request, render.resolution(found), freshness(call, found))
 
 
 @on_model("GET", _AT + "/manifest")
@@ -56,7 +56,7 @@ def get_manifest(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> 
     """Return the files of what the selector means now."""
     deny = call.deny_yanked
     found = fetch.list_files(call.registry, call.caller, call.ref, selector, deny_yanked=deny)
-    return conditional(call.request, render.manifest(found), freshness(call, found.resolved.view))
+    return conditional(call.request, render.manifest(found), freshness(call, found.resolved))
 
 
 @on_model("GET", _AT + "/plan")
@@ -64,7 +64,7 @@ def get_plan(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Resp
     """Return the files and, of each, the blocks whose concatenation it is."""
     deny = call.deny_yanked
     found = fetch.plan(call.registry, call.caller, call.ref, selector, deny_yanked=deny)
-    return conditional(call.request, render.plan(found), freshness(call, found.resolved.view))
+    return conditional(call.request, render.plan(found), freshness(call, found.resolved))
 
 
 @on_model("GET", _AT + "/files/{path:path}", media_type=_BYTES)
@@ -74,7 +74,7 @@ def get_file(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Resp
     deny = call.deny_yanked
     opened = fetch.open_file(call.registry, call.caller, call.ref, selector, path, deny_yanked=deny)
     etag = f'"{opened.entry.sha256}"'
-    headers = freshness(call, opened.resolved.view, _file_headers(opened)).headers(etag)
+    headers = freshness(call, opened.resolved, _file_headers(opened)).headers(etag)
     asked = call.request.headers
     if matches(asked.get("if-none-match"), etag):
         return not_modified(headers)
@@ -119,7 +119,7 @@ def get_block(call: Ask, selector: Segment, digest: Segment, on_yanked: OnYanked
     """Return one block of the revision; the only answer that never changes."""
     deny = call.deny_yanked
     found = fetch.find_block(call.registry, call.caller, call.ref, selector, digest, deny_yanked=deny)
-    fresh = freshness(call, found.resolved.view, {"Content-Security-Policy": "sandbox; default-src 'none'"})
+    fresh = freshness(call, found.resolved, {"Content-Security-Policy": "sandbox; default-src 'none'"})
     etag = f'"{found.digest}"'
     headers = Freshness(fresh.shared, fresh.yanked, IMMUTABLE, fresh.extra).headers(etag)
     if matches(call.request.headers.get("if-none-match"), etag):
@@ -129,9 +129,16 @@ def get_block(call: Ask, selector: Segment, digest: Segment, on_yanked: OnYanked
     return Response(call.registry.blobs.get(found.digest), headers=headers, media_type=_BYTES)
 
 
-def freshness(call: Ask, view: RevisionView, extra: dict[str, str] | None = None) -> Freshness:
-    """Return how an answer about a revision may be kept, and its yank."""
-    return Freshness(call.shared(view.model.visibility), render.yank(view), extra=extra or {})
+def freshness(call: Ask, resolved: Resolved, extra: dict[str, str] | None = None) -> Freshness:
+    """Return how an answer about a revision may be kept, its yank, and which revision it is from."""
+    view = resolved.view
+    named = {
+        "X-Node-Data-Requested": quote(resolved.requested, safe=""),
+        "X-Node-Data-Resolved": str(view.row.version),
+        "X-Node-Data-Digest": view.row.manifest_digest,
+        "X-Node-Data-Commit": view.row.commit,
+    }
+    return Freshness(call.shared(view.model.visibility), render.yank(view), extra={**named, **(extra or {})})
 
 
 HANDLERS = [*list_revisions, *resolve_selector, *get_manifest, *get_plan, *get_file, *get_block]
