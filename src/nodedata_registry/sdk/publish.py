@@ -1,6 +1,7 @@
 """Publishing: compose, open the upload, send what is missing, commit.
 
-    model visible? → paths → scan → open (every check that headers allow) → missing blocks → commit
+    model visible? → version → paths → scan → open (every check that headers allow) → missing blocks
+    → commit
 
 Until the commit nobody sees anything. Blocks that arrived stay leased to the workspace, so a publish
 that was killed sends only the rest when it is run again. The manifest is computed here and by the
@@ -18,12 +19,19 @@ import msgspec
 from nodedata_registry import wire
 from nodedata_registry.core.blocks import Block
 from nodedata_registry.core.manifest import FileEntry, Manifest, overlay
+from nodedata_registry.core.versions import Version
 from nodedata_registry.errors import (
     BlocksMissing,
     DigestMismatch,
+    InvalidInput,
+    InvalidParent,
+    InvalidVersion,
+    NodeDataError,
+    RevisionNotFound,
     ScopeMissing,
     UploadExpired,
     UploadNotFound,
+    VersionExists,
 )
 from nodedata_registry.sdk import calls
 from nodedata_registry.sdk.connection import Connection
@@ -33,6 +41,7 @@ from nodedata_registry.sdk.scan import Files, LocalPath, ScannedFile, list_files
 from nodedata_registry.sdk.transport import CONNECTIONS
 from nodedata_registry.sdk.workers import for_each
 
+_AUTO = "auto"
 _ROUNDS = 3
 
 
@@ -63,8 +72,7 @@ def check(
     connection: Connection, model: str, order: Order, progress: ProgressCallback | None = None
 ) -> wire.Check:
     """Return the verdict on a publish; nothing is published and no weights are sent."""
-    _check_visible(connection, model)
-    composed = compose(order, progress)
+    composed = _composed(connection, model, order, progress)
     verdict = connection.ask(calls.check(model, composed.body))
     issue_notices(verdict.warnings)
     return verdict
@@ -77,8 +85,7 @@ def publish(
 
     Raises every error of the publishing rules, and `TransferFailed` if a file changed meanwhile.
     """
-    _check_visible(connection, model)
-    composed = compose(order, progress)
+    composed = _composed(connection, model, order, progress)
     for attempt in range(1, _ROUNDS + 1):
         try:
             revision = _publish_once(connection, model, composed, progress)
@@ -92,22 +99,63 @@ def publish(
     return revision
 
 
+def _composed(
+    connection: Connection, model: str, order: Order, progress: ProgressCallback | None
+) -> Composed:
+    calls.require_text(order.version, "version")
+    _check_visible(connection, model)
+    try:
+        return compose(order, progress)
+    except InvalidInput as error:
+        _tell_earlier_refusals(connection, model, order, error)
+        raise
+
+
 def compose(order: Order, progress: ProgressCallback | None = None) -> Composed:
-    """Read the files of an order and return the request that opens its upload."""
-    version = calls.require_text(order.version, "version")
+    """Read the files of an order and return the request that opens its upload.
+
+    Raises:
+        InvalidVersion: before any file is looked for.
+        InvalidPath, PathOutsideRoot, InvalidRequest, TransferFailed.
+    """
+    if order.version != _AUTO:
+        Version.parse(order.version)
     listing = list_files(order.files, order.root, follow_links=order.follow_links)
     scanned = tuple(scan(listing.files, progress))
-    body = wire.Publish(
-        version=version,
-        files=[file.to_wire(headers=True) for file in scanned],
+    files = [file.to_wire(headers=True) for file in scanned]
+    return Composed(_body(order, files, whole=listing.whole), scanned)
+
+
+def _body(order: Order, files: list[wire.UploadFile], *, whole: bool) -> wire.Publish:
+    return wire.Publish(
+        version=order.version,
+        files=files,
         changelog=order.changelog,
         parent=order.parent,
         remove=[order.remove] if isinstance(order.remove, str) else list(order.remove),
-        whole=listing.whole,
+        whole=whole,
         allow_gap=order.allow_gap,
         accept=dict(order.accept or {}),
     )
-    return Composed(body, scanned)
+
+
+def _tell_earlier_refusals(connection: Connection, model: str, order: Order, local: InvalidInput) -> None:
+    """Raise what rules before that about paths say, which only the registry can judge.
+
+    The order is sent without its files, as these cannot be named; what that makes wrong is passed over.
+    """
+    try:
+        connection.ask(calls.check(model, _body(order, [], whole=False)))
+    except (ScopeMissing, InvalidVersion, InvalidParent, RevisionNotFound) as error:
+        raise error from local
+    except VersionExists as error:
+        message = (
+            f"version {order.version} is published already and differs in: files ({local.message})."
+            " A published version never changes: publish the next one"
+        )
+        raise VersionExists(message, field="version", details=error.details) from local
+    except NodeDataError:
+        return
 
 
 def _check_visible(connection: Connection, model: str) -> None:
@@ -154,7 +202,7 @@ def _manifest_digest(
         [file.entry for file in composed.files],
         composed.body.remove,
         whole=composed.body.whole,
-        missing_ok=composed.body.version == "auto",
+        missing_ok=composed.body.version == _AUTO,
     )
     if own.digest != opened.manifest_digest:
         raise DigestMismatch(
