@@ -33,7 +33,7 @@ class Order:
 def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add PATHS, --model, --version and the rest to a command, which gets them as `order`."""
     options = (
-        click.argument("paths", nargs=-1, type=click.Path(exists=True), metavar="PATHS…"),
+        click.argument("paths", nargs=-1, type=click.Path(), metavar="PATHS…"),
         click.option("--model", required=True, metavar="MODEL", help="workspace/name, or an id."),
         click.option("--version", required=True, metavar="X.Y.Z|auto", help="auto: the smallest allowed."),
         click.option("--parent", metavar="VERSION", help="The revision to lay the files over."),
@@ -73,12 +73,15 @@ def _order(
     if not paths and not remove:
         raise click.UsageError("name the files or the one folder to publish, or --remove a file")
     accepted = dict(_accepted(one) for one in accept)
-    return Order(model, version, _files(paths), parent, root, remove, allow_gap, accepted)
+    return Order(model, version, _files(paths, Path(root or "")), parent, root, remove, allow_gap, accepted)
 
 
-def _files(paths: tuple[str, ...]) -> Files:
+def _files(paths: tuple[str, ...], root: Path) -> Files:
     """Return one folder as the whole revision, anything else as a list laid over the parent's files."""
-    return paths[0] if len(paths) == 1 and Path(paths[0]).is_dir() else list(paths)
+    for path in paths:
+        if not (root / path).exists():
+            raise click.UsageError(f"there is nothing at {root / path}")
+    return root / paths[0] if len(paths) == 1 and (root / paths[0]).is_dir() else list(paths)
 
 
 def _accepted(text: str) -> tuple[str, str]:
