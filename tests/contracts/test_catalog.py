@@ -266,6 +266,28 @@ def test_a_revision_comes_back_as_it_was_written(world: World) -> None:
         assert tx.revisions.verdict(written.id) == b'{"rules":1}'
 
 
+def test_a_revision_is_found_by_its_commit_in_its_own_model_only(world: World) -> None:
+    acme = world.workspace()
+    arm, leg = world.model("arm", acme), world.model("leg", acme)
+    published = world.publish(arm, "1.0.0")
+    with world.catalog.read() as tx:
+        assert tx.revisions.by_commit(arm.id, published.commit) == published
+        assert tx.revisions.by_commit(leg.id, published.commit) is None
+        assert tx.revisions.by_commit(arm.id, "0" * 40) is None
+
+
+def test_downloads_are_counted_by_model(world: World) -> None:
+    acme = world.workspace()
+    arm, leg = world.model("arm", acme), world.model("leg", acme)
+    revisions = [world.publish(arm, "1.0.0"), world.publish(arm, "1.0.1")]
+    for revision in (*revisions, *revisions[:1]):
+        with world.catalog.write() as tx:
+            tx.downloads.add(arm.id, revision.id)
+    with world.catalog.read() as tx:
+        assert tx.downloads.of([arm.id, leg.id]) == {arm.id: 3}
+        assert tx.downloads.of([]) == {}
+
+
 def test_a_version_is_used_once(world: World) -> None:
     walk = world.model("walk", world.workspace())
     world.publish(walk, "1.0.0")

@@ -28,7 +28,7 @@ from nodedata_registry.server.catalog.tables import GUARDS, metadata
 REBUILD = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 
 def upgrade():
     with op.batch_alter_table("events", recreate="always") as events:
@@ -38,7 +38,7 @@ def upgrade():
 """
 FAIL = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 
 def upgrade():
     op.execute("CREATE TABLE half (x)")
@@ -47,7 +47,7 @@ def upgrade():
 """
 ORPHAN = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 
 def upgrade():
     op.execute("DELETE FROM accounts")
@@ -63,7 +63,7 @@ def history_with(tmp_path: Path, step: str) -> Path:
     """Return a history that has one step more than the program's."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002_later.py").write_text(step)
+    (folder / "versions" / "v0003_later.py").write_text(step)
     return folder
 
 
@@ -156,7 +156,7 @@ def test_a_copy_is_made_before_a_migration(path: Path, tmp_path: Path) -> None:
         tx.meta.set("registry", "r1")
     before = schema(path)
     bring_up_to_date(path, migrations=history_with(tmp_path, REBUILD))
-    copy = path.with_name("registry.db.before-0002")
+    copy = path.with_name("registry.db.before-0003")
     assert schema(copy) == before
     assert rows(copy, "SELECT value FROM registry_meta") == [("r1",)]
     assert rows(path, "SELECT value FROM registry_meta") == [("r1",)]
@@ -166,7 +166,7 @@ def test_a_copy_is_made_before_a_migration(path: Path, tmp_path: Path) -> None:
 def test_a_copy_can_be_opened_in_place_of_the_catalog(path: Path, tmp_path: Path) -> None:
     open_catalog(path).close()
     bring_up_to_date(path, migrations=history_with(tmp_path, REBUILD))
-    with closing(open_catalog(path.with_name("registry.db.before-0002"))) as catalog, catalog.write() as tx:
+    with closing(open_catalog(path.with_name("registry.db.before-0003"))) as catalog, catalog.write() as tx:
         tx.meta.set("registry", "r2")
 
 
@@ -189,7 +189,7 @@ def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, step
 def test_a_catalog_of_a_newer_program_is_left_alone(path: Path, tmp_path: Path) -> None:
     bring_up_to_date(path, migrations=history_with(tmp_path, REBUILD))
     before = schema(path)
-    with pytest.raises(CatalogTooNew, match="0002"):
+    with pytest.raises(CatalogTooNew, match="0003"):
         open_catalog(path)
     assert schema(path) == before
 
@@ -228,3 +228,18 @@ def test_many_processes_may_start_first_together(path: Path) -> None:
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+
+
+def test_a_catalog_of_the_beginning_gets_its_downloads_and_keeps_its_rows(path: Path, tmp_path: Path) -> None:
+    beginning = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, beginning, ignore=shutil.ignore_patterns("__pycache__", "v0002*"))
+    bring_up_to_date(path, migrations=beginning)
+    assert "downloads" not in str(schema(path))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO workspaces VALUES ('ws_1', 'acme', 'acme', NULL, '2025')")
+        connection.commit()
+    with closing(open_catalog(path)) as catalog, catalog.read() as tx:
+        assert tx.workspaces.by_slug("acme") is not None
+        assert tx.downloads.of(["mdl_1"]) == {}
+    assert "CREATE INDEX ix_revisions_commit_hex ON revisions (commit_hex)" in schema(path)
+    assert path.with_name("registry.db.before-0002").is_file()

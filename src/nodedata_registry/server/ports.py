@@ -57,6 +57,7 @@ __all__ = [
     "ContentRows",
     "DiffRows",
     "DiffRunner",
+    "DownloadRows",
     "EventRows",
     "MetaRows",
     "ModelRows",
@@ -234,6 +235,10 @@ class RevisionRows(Protocol):
         """Return the revision with that id."""
         ...
 
+    def by_commit(self, model_id: str, commit: str) -> RevisionRow | None:
+        """Return the model's revision with that commit (40 hex), whatever its marks."""
+        ...
+
     def list(
         self, model_id: str, *, before: int | None = None, limit: int | None = None
     ) -> list[RevisionRow]:
@@ -375,6 +380,18 @@ class DiffRows(Protocol):
         ...
 
 
+class DownloadRows(Protocol):
+    """How often revisions were downloaded: figures to look at, which nothing is decided by."""
+
+    def add(self, model_id: str, revision_id: str) -> None:
+        """Count one download of the model's revision more."""
+        ...
+
+    def of(self, model_ids: Iterable[str]) -> dict[str, int]:
+        """Return the downloads of those of the models that were ever downloaded, by id."""
+        ...
+
+
 class EventRows(Protocol):
     """The append-only record."""
 
@@ -402,6 +419,7 @@ class ReadTransaction(Protocol):
     contents: ContentRows
     uploads: UploadRows
     diffs: DiffRows
+    downloads: DownloadRows
     events: EventRows
 
 

@@ -42,6 +42,7 @@ _ROWS = select(
     *[column for column in marks.c if column is not marks.c.revision_id],
 ).join(marks, marks.c.revision_id == t.c.id)
 _BY_ID = _ROWS.where(t.c.id == bindparam("wanted"))
+_BY_COMMIT = _ROWS.where(t.c.commit_hex == bindparam("wanted"), t.c.model_id == bindparam("model"))
 _BY_VERSION = _ROWS.where(
     t.c.model_id == bindparam("model"),
     t.c.major == bindparam("major"),
@@ -122,6 +123,11 @@ class Revisions:
     def by_id(self, revision_id: str) -> RevisionRow | None:
         """Return the revision, `None` if there is none by that id."""
         return _first(self._connection.execute(_BY_ID, {"wanted": revision_id}).first())
+
+    def by_commit(self, model_id: str, commit: str) -> RevisionRow | None:
+        """Return the model's revision with that commit, `None` if there is none."""
+        key = {"model": model_id, "wanted": commit}
+        return _first(self._connection.execute(_BY_COMMIT, key).first())
 
     def list(
         self, model_id: str, *, before: int | None = None, limit: int | None = None

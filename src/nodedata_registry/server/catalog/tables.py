@@ -6,7 +6,7 @@ What the database itself refuses to change is listed in `GUARDS` (see `sqlite.tr
                                      file_facts, texts, events, diffs
     never deleted, some columns fixed ... accounts, workspaces, models, revision_marks
     free ... members, grants, api_keys, uploads, workspace_blocks, model_summaries,
-             registry_meta
+             downloads, registry_meta
 
 A change here needs a migration; a test compares the two.
 """
@@ -201,7 +201,7 @@ revisions = Table(
     Column("sequence", Whole, nullable=False),
     Column("parent", String(64)),
     Column("manifest_digest", ForeignKey("manifests.digest"), nullable=False, index=True),
-    Column("commit_hex", String(40), nullable=False),
+    Column("commit_hex", String(40), nullable=False, index=True),
     Column("changelog", Text, nullable=False),
     Column("card_sha256", String(64), nullable=False),
     Column("size_bytes", Whole, nullable=False),
@@ -259,6 +259,15 @@ uploads = Table(
     Column("opened_at", Moment, nullable=False),
     Column("lease_until", Moment, nullable=False, index=True),
     Column("committed_at", Moment),
+)
+
+downloads = Table(
+    "downloads",
+    metadata,
+    Column("model_id", ForeignKey("models.id"), primary_key=True),
+    Column("revision_id", ForeignKey("revisions.id"), primary_key=True),
+    Column("count", Whole, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 diffs = Table(

@@ -9,6 +9,7 @@ from nodedata_registry.server.catalog.accounts import Accounts
 from nodedata_registry.server.catalog.candidates import CandidateCache
 from nodedata_registry.server.catalog.contents import Contents
 from nodedata_registry.server.catalog.diffs import Diffs
+from nodedata_registry.server.catalog.downloads import Downloads
 from nodedata_registry.server.catalog.events import Events
 from nodedata_registry.server.catalog.meta import Meta
 from nodedata_registry.server.catalog.models import Models
@@ -30,4 +31,5 @@ class Transaction:
         self.contents: ports.ContentRows = Contents(connection)
         self.uploads: ports.UploadRows = Uploads(connection)
         self.diffs: ports.DiffRows = Diffs(connection)
+        self.downloads: ports.DownloadRows = Downloads(connection)
         self.events: ports.EventRows = Events(connection)
