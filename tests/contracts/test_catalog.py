@@ -280,9 +280,9 @@ def test_downloads_are_counted_by_model(world: World) -> None:
     acme = world.workspace()
     arm, leg = world.model("arm", acme), world.model("leg", acme)
     revisions = [world.publish(arm, "1.0.0"), world.publish(arm, "1.0.1")]
-    for revision in (*revisions, *revisions[:1]):
+    for published in (*revisions, *revisions[:1]):
         with world.catalog.write() as tx:
-            tx.downloads.add(arm.id, revision.id)
+            tx.downloads.add(arm.id, published.id)
     with world.catalog.read() as tx:
         assert tx.downloads.of([arm.id, leg.id]) == {arm.id: 3}
         assert tx.downloads.of([]) == {}

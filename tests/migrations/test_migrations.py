@@ -236,7 +236,8 @@ def test_a_catalog_of_the_beginning_gets_its_downloads_and_keeps_its_rows(path: 
     bring_up_to_date(path, migrations=beginning)
     assert "downloads" not in str(schema(path))
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("INSERT INTO workspaces VALUES ('ws_1', 'acme', 'acme', NULL, '2025')")
+        row = ("ws_1", "acme", "acme", None, "2025-01-01T00:00:00.000000Z")
+        connection.execute("INSERT INTO workspaces VALUES (?, ?, ?, ?, ?)", row)
         connection.commit()
     with closing(open_catalog(path)) as catalog, catalog.read() as tx:
         assert tx.workspaces.by_slug("acme") is not None
