@@ -43,6 +43,8 @@ from nodedata_registry.sdk.workers import for_each
 
 _AUTO = "auto"
 _ROUNDS = 3
+# As many publishers may race on one model: each time that one must go round again, another is done.
+_MOVES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +88,28 @@ def publish(
     Raises every error of the publishing rules, and `TransferFailed` if a file changed meanwhile.
     """
     composed = _composed(connection, model, order, progress)
-    for attempt in range(1, _ROUNDS + 1):
-        try:
-            revision = _publish_once(connection, model, composed, progress)
-        except (BlocksMissing, UploadExpired, UploadNotFound):
-            # The lease ran out, or a sweep came between: what is missing now is sent again.
-            if attempt == _ROUNDS:
-                raise
-        else:
-            break
+    revision = _published(connection, model, composed, progress)
     issue_notices(revision.warnings)
     return revision
+
+
+def _published(
+    connection: Connection, model: str, composed: Composed, progress: ProgressCallback | None
+) -> wire.Revision:
+    lost = moved = 0
+    while True:
+        try:
+            return _publish_once(connection, model, composed, progress)
+        except (BlocksMissing, UploadExpired, UploadNotFound):
+            # The lease ran out, or a sweep came between: what is missing now is sent again.
+            lost += 1
+            if lost == _ROUNDS:
+                raise
+        except DigestMismatch as error:
+            # Somebody published in between, so the default parent is another one: judge again over that.
+            moved += 1
+            if error.field != "manifest_digest" or moved == _MOVES:
+                raise
 
 
 def _composed(
