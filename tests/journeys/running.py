@@ -98,6 +98,7 @@ def start(data: Path, *options: str, environment: Mapping[str, str] | None = Non
         found = _URL.fullmatch(lines[-1])
         if found is not None:
             return Running(data, found[1], lines, process)
+    process.stdout.close()
     raise AssertionError(f"the server ended with {process.wait()}: {lines}")
 
 
