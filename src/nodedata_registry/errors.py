@@ -4,12 +4,13 @@
     ├── InvalidInput ............ what was passed can never be accepted
     │   ├── InvalidVersion, InvalidSelector, InvalidName, InvalidPath, PathOutsideRoot
     │   ├── CardRequired, InvalidCard, InvalidWeights, InvalidReason, InvalidRequest
-    │   ├── SchemaMismatch, SchemaContradicted
+    │   ├── SchemaMismatch, SchemaContradicted, InvalidLock
     │   └── MethodNotAllowed, RangeNotSatisfiable
     ├── RuleBroken .............. well formed, but the registry's rules refuse it
     │   ├── VersionExists, VersionNotSuccessor, VersionGap, VersionTooLow
     │   ├── NothingChanged, InvalidParent
     │   ├── NameTaken, PreviewChanged, ConfirmationRequired, NotAllowedNow
+    │   ├── LockOutdated, OtherRegistry, TooYoung
     │   └── DestNotEmpty
     ├── NotFound ................ does not exist for this caller
     │   ├── ModelNotFound, RevisionNotFound, WorkspaceNotFound, AccountNotFound
@@ -153,6 +154,12 @@ class InvalidReason(InvalidInput):
     code = "invalid_reason"
 
 
+class InvalidLock(InvalidInput):
+    """`node-data.lock` is missing or damaged, or says what no program wrote; nothing was done."""
+
+    code = "invalid_lock"
+
+
 class InvalidRequest(InvalidInput):
     """A request body or parameter that does not have the documented shape."""
 
@@ -238,6 +245,24 @@ class NotAllowedNow(RuleBroken):
     """The state of the thing forbids the act (retiring a public revision, say)."""
 
     code = "not_allowed"
+
+
+class LockOutdated(RuleBroken):
+    """`node-data.lock` is not what locking now would give; `details["changes"]` says how it differs."""
+
+    code = "lock_outdated"
+
+
+class OtherRegistry(RuleBroken):
+    """The lock names another registry than the one that is asked; `details` names both."""
+
+    code = "other_registry"
+
+
+class TooYoung(RuleBroken):
+    """What the range means now is younger than `min_age`; `details` says when it may be locked."""
+
+    code = "too_young"
 
 
 class DestNotEmpty(RuleBroken):

@@ -21,6 +21,7 @@ STATUS: dict[str, int] = {
     "invalid_request": 400,
     "method_not_allowed": 405,
     "range_not_satisfiable": 416,
+    "invalid_lock": 400,
     "card_required": 422,
     "invalid_card": 422,
     "invalid_weights": 422,
@@ -39,6 +40,9 @@ STATUS: dict[str, int] = {
     "confirmation_required": 409,
     "not_allowed": 409,
     "dest_not_empty": 409,
+    "lock_outdated": 409,
+    "other_registry": 409,
+    "too_young": 409,
     # does not exist for this caller
     "not_found": 404,
     "model_not_found": 404,
