@@ -96,6 +96,7 @@ def open_file(
                 f"{model.ref} {row.version} has no file {path[:200]!a}:"
                 " `node-data model show` lists its files",
                 field="path",
+                details={"version": str(row.version), "commit": row.commit},
             )
         content = content_of(tx, entry)
         return OpenedFile(Resolved(selector.strip(), view_of(tx, model, row)), entry, content, registry.blobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -73,8 +74,13 @@ def get_file(call: Ask, selector: Segment, on_yanked: OnYanked = "warn") -> Resp
     path = decode_segment(str(call.request.path_params["path"]).removeprefix("/"))
     deny = call.deny_yanked
     opened = fetch.open_file(call.registry, call.caller, call.ref, selector, path, deny_yanked=deny)
+    return answer_file(call, opened)
+
+
+def answer_file(call: Ask, opened: fetch.OpenedFile, extra: Mapping[str, str] | None = None) -> Response[Any]:
+    """Return the file's bytes, the part that `Range` names, or 304; with the headers of `extra` on each."""
     etag = f'"{opened.entry.sha256}"'
-    headers = freshness(call, opened.resolved, _file_headers(opened)).headers(etag)
+    headers = freshness(call, opened.resolved, {**_file_headers(opened), **(extra or {})}).headers(etag)
     asked = call.request.headers
     if matches(asked.get("if-none-match"), etag):
         return not_modified(headers)
