@@ -26,7 +26,7 @@ from nodedata_registry.server.jobs.diffs import ThreadDiffRunner
 from nodedata_registry.server.jobs.locks import Turn
 from nodedata_registry.server.page_data import RegistryPages
 from nodedata_registry.server.pages import Sessions, Site, page_handlers
-from nodedata_registry.server.service.accounts import first_start
+from nodedata_registry.server.service.accounts import ensure_owner
 from nodedata_registry.server.service.identify import owner_caller
 from nodedata_registry.server.service.registry import Limits, Registry
 
@@ -146,7 +146,7 @@ def open_local(path: Path, api_key: str | None = None) -> LocalRegistry:
     """
     opened = open_registry(path)
     try:
-        first_start(opened.registry, None)
+        ensure_owner(opened.registry)
         default: Callable[[], Caller] | None = None
         if api_key is None:
             registry = opened.registry
