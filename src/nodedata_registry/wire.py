@@ -482,13 +482,6 @@ class YankResult(Answer, frozen=True):
     unchanged: list[str]
 
 
-class Retire(Request, frozen=True):
-    """Body of `POST …/revisions/retire`: one exact version, and why."""
-
-    version: str
-    reason: str
-
-
 # --- diffs -------------------------------------------------------------------------------------
 
 

@@ -60,7 +60,7 @@ NEEDS: dict[tuple[str, str], str] = {
     ("DELETE", "{model}/revisions/{selector}/hold"): "workspace:admin",
     ("PUT", "{model}/revisions/{selector}/quarantine"): "registry:operate",
     ("DELETE", "{model}/revisions/{selector}/quarantine"): "registry:operate",
-    ("POST", "{model}/revisions/retire"): "workspace:admin",
+    ("POST", "{model}/revisions/{selector}/retire"): "workspace:admin",
     ("GET", "{model}/revisions/{span}/diff"): "models:read",
 }
 SPELLINGS = ("/v1/models/{model}", "/v1/models/{workspace}/{name}")
@@ -79,7 +79,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "{model}/revisions/{selector}/yank"): {"reason": "slips"},
     ("PUT", "{model}/revisions/{selector}/hold"): {"reason": "in a warehouse"},
     ("PUT", "{model}/revisions/{selector}/quarantine"): {"reason": "leaked"},
-    ("POST", "{model}/revisions/retire"): {"version": "9.9.9", "reason": "old"},
+    ("POST", "{model}/revisions/{selector}/retire"): {"reason": "old"},
 }
 
 
@@ -179,7 +179,7 @@ def _send(world: World, person: Actor, call: tuple[str, str], at: str) -> Reply:
     blocks = world.owner.done("GET", "/v1/models/acme/open/revisions/1.0.0/plan")["files"][0]["blocks"]
     values = {
         "account": world.people["stranger"].id if "grants" in path else "usr_0",
-        "selector": "9.9.9" if template.endswith(("yank", "hold", "quarantine")) else "1.0.0",
+        "selector": "9.9.9" if template.endswith(("yank", "hold", "quarantine", "retire")) else "1.0.0",
         "path": "model_card.md",
         "digest": blocks[0][0],
         "span": "1.0.0..1.0.1",

@@ -354,9 +354,8 @@ def lift_mark(model: str, version: str, mark: str) -> Call[wire.Revision]:
 
 def retire(model: str, version: str, reason: str) -> Call[wire.Revision]:
     """Remove one private revision's files."""
-    exact = str(Version.parse(require_text(version, "version")))
-    body = _json(wire.Retire(version=exact, reason=require_text(reason, "reason")))
-    return Call("POST", f"{model_target(model)}/revisions/retire", wire.Revision, body)
+    body = _json(wire.Reason(reason=require_text(reason, "reason")))
+    return Call("POST", f"{_version_target(model, version)}/retire", wire.Revision, body)
 
 
 def diff(model: str, a: str, b: str, wait_seconds: int | None) -> Call[msgspec.Raw]:

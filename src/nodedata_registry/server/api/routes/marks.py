@@ -48,10 +48,10 @@ def delete_quarantine(call: Ask, selector: Segment) -> wire.Revision:
     return render.revision(marks.release(call.registry, call.caller, call.ref, selector))
 
 
-@on_model("POST", "/revisions/retire", status_code=200)
-def retire_revision(call: Ask, data: JSONBody[wire.Retire]) -> wire.Revision:
+@on_model("POST", _AT + "/retire", status_code=200)
+def retire_revision(call: Ask, selector: Segment, data: JSONBody[wire.Reason]) -> wire.Revision:
     """Remove the files of one named, never public version for ever. Owners only."""
-    return render.revision(marks.retire(call.registry, call.caller, call.ref, data.version, data.reason))
+    return render.revision(marks.retire(call.registry, call.caller, call.ref, selector, data.reason))
 
 
 HANDLERS = [
