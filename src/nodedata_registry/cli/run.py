@@ -69,18 +69,20 @@ def _unforeseen(shell: Shell, error: Exception) -> int:
 
 @contextmanager
 def _warnings_as_lines(shell: Shell) -> Iterator[None]:
-    """Show this package's warnings as one line each on stderr, every time they are issued."""
+    """Show this package's warnings as one line each on stderr, once a command."""
     from nodedata_registry.sdk.notices import NodeDataWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", NodeDataWarning)
         plain = warnings.showwarning
+        told: set[str] = set()
 
         def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
-            if issubclass(category, NodeDataWarning):
-                shell.warn(str(message))
-            else:
+            if not issubclass(category, NodeDataWarning):
                 plain(message, category, *rest)  # type: ignore[arg-type]
+            elif str(message) not in told:
+                told.add(str(message))
+                shell.warn(str(message))
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield

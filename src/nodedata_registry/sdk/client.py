@@ -57,7 +57,8 @@ class NodeData:
         transport = _http(settings) if path is None else _in_process(Path(path), api_key)
         self._connection = Connection(transport, key)
         self._downloads = _Downloads(self._connection, settings, path)
-        self._finalizer = weakref.finalize(self, _close, self._connection, self._downloads)
+        # Not of this object: `NodeData(path=…).models` is used without it.
+        weakref.finalize(self._connection, transport.close)
         self.accounts = Accounts(self._connection)
         self.workspaces = Workspaces(self._connection)
         self.models = Models(self._connection, self._downloads.surroundings)
@@ -68,7 +69,8 @@ class NodeData:
 
     def close(self) -> None:
         """Close connections, cache and, with `path`, the registry; repeating changes nothing."""
-        self._finalizer()
+        self._downloads.close()
+        self._connection.close()
 
     def __enter__(self) -> NodeData:
         return self
@@ -104,6 +106,7 @@ class _Downloads:
         with self._lock:
             if self._cache is None:
                 self._cache = Cache(self._settings.cache)
+                weakref.finalize(self, self._cache.close)
             return Surroundings(self._connection, self._cache, self._registry, self._offline)
 
     def close(self) -> None:
@@ -112,11 +115,6 @@ class _Downloads:
             if self._cache is not None:
                 self._cache.close()
             self._cache = None
-
-
-def _close(connection: Connection, downloads: _Downloads) -> None:
-    downloads.close()
-    connection.close()
 
 
 def _http(settings: Settings) -> Transport:

@@ -119,7 +119,8 @@ def _from_registry(
     call = calls.resolve(question.model, question.selector.text, deny)
     substitute = _substitute(around, question, is_whole)
     try:
-        if substitute is None:
+        if substitute is None and is_pin(question.selector):
+            # Nothing else could answer, now or later: a slow registry is worth waiting for.
             answer = connection.ask(call)
         else:
             answer = connection.ask_within(call, FIRST_ANSWER_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nodedata_registry.sdk.download import Forecast, Include
     from nodedata_registry.sdk.locate import Surroundings
     from nodedata_registry.sdk.scan import Files, LocalPath
+
+Answer = TypeVar("Answer", wire.Resolution, wire.Manifest, wire.Plan)
 
 _DIFF_PAUSE_SECONDS = 1
 _STILL_COMPUTING = 202
@@ -143,24 +145,19 @@ class Models:
 
     def resolve(self, model: str, revision: str = "latest") -> wire.Resolution:
         """Return what a selector means now; a yanked answer says so and warns."""
-        from nodedata_registry.sdk.notices import YankedRevisionWarning, issue, yank_message
-
-        answer = self._connection.ask(calls.resolve(model, revision))
-        if answer.yanked is not None:
-            issue(YankedRevisionWarning(yank_message(answer.model, answer.resolved, answer.yanked)))
-        return answer
+        return _told(self._connection.ask(calls.resolve(model, revision)))
 
     def revisions(self, model: str, *, cursor: str | None = None, limit: int | None = None) -> wire.Revisions:
         """Return revisions, newest first, yanked and retired ones included."""
         return self._connection.ask(calls.list_revisions(model, cursor, limit))
 
     def manifest(self, model: str, revision: str = "latest") -> wire.Manifest:
-        """Return the files of a revision."""
-        return self._connection.ask(calls.manifest(model, revision))
+        """Return the files of a revision; a yanked one says so and warns."""
+        return _told(self._connection.ask(calls.manifest(model, revision)))
 
     def plan(self, model: str, revision: str = "latest") -> wire.Plan:
-        """Return the files of a revision with the blocks that they are made of."""
-        return self._connection.ask(calls.plan(model, revision))
+        """Return the files of a revision with the blocks they are made of; a yanked one warns."""
+        return _told(self._connection.ask(calls.plan(model, revision)))
 
     def download(
         self,
@@ -256,6 +253,15 @@ class Models:
             if progress is not None:
                 far = msgspec.json.decode(answer, type=wire.DiffProgress)
                 progress(Progress("diff", far.done_bytes, far.total_bytes))
+
+
+def _told(answer: Answer) -> Answer:
+    """Return the answer after warning of its yank."""
+    from nodedata_registry.sdk.notices import YankedRevisionWarning, issue, yank_message
+
+    if answer.yanked is not None:
+        issue(YankedRevisionWarning(yank_message(answer.model, answer.resolved, answer.yanked)))
+    return answer
 
 
 class Grants:
