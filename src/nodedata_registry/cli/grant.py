@@ -11,7 +11,7 @@ from nodedata_registry.cli.command import LazyGroup, Place, command
 from nodedata_registry.cli.moments import expiry
 from nodedata_registry.cli.shell import Shell
 from nodedata_registry.cli.tables import Column, show_table, text
-from nodedata_registry.cli.words import day, moment
+from nodedata_registry.cli.words import day, ends, moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,4 +80,4 @@ def _show(out: Console, found: wire.Grants) -> None:
 def _state(grant: wire.Grant) -> str:
     if grant.revoked_at is not None:
         return f"revoked {day(grant.revoked_at)}"
-    return "lasting" if grant.expires_at is None else f"until {day(grant.expires_at)}"
+    return "lasting" if grant.expires_at is None else ends(grant.expires_at)

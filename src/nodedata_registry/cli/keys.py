@@ -11,7 +11,7 @@ from nodedata_registry.cli.command import LazyGroup, Place, command
 from nodedata_registry.cli.moments import expiry
 from nodedata_registry.cli.shell import Shell
 from nodedata_registry.cli.tables import Column, show_table, text
-from nodedata_registry.cli.words import day
+from nodedata_registry.cli.words import day, ends
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,4 +112,4 @@ def _reach(key: wire.Key) -> str:
 def _state(key: wire.Key) -> str:
     if key.revoked_at is not None:
         return f"revoked {day(key.revoked_at)}"
-    return "valid" if key.expires_at is None else f"until {day(key.expires_at)}"
+    return "valid" if key.expires_at is None else ends(key.expires_at)

@@ -106,6 +106,11 @@ def day(at: datetime) -> str:
     return f"{at.astimezone(timezone.utc):%Y-%m-%d}"
 
 
+def ends(at: datetime) -> str:
+    """Return until when something holds, or since when it does no longer."""
+    return f"{'until' if at > datetime.now(timezone.utc) else 'expired'} {day(at)}"
+
+
 def moment(at: datetime | None) -> str:
     """Return a time in UTC to the minute; an absent one as a dash."""
     return "–" if at is None else f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
