@@ -28,3 +28,14 @@ def test_a_path_that_is_not_there_is_wrong_usage(cli: Command, root: tuple[str, 
     ran = cli("model", "check", "absent.bin", "--model", "acme/x", "--version", "1.0.0", *root)
     assert ran.code == 2
     assert "absent.bin" in ran.err
+
+
+def test_a_symlink_that_leads_out_is_followed_only_when_asked(cli: Command) -> None:
+    cli.ok("model", "create", "acme/linked")
+    folder = cli.folder / cli.revision()
+    (folder / "model.safetensors").rename(cli.folder / "outside.safetensors")
+    (folder / "model.safetensors").symlink_to(cli.folder / "outside.safetensors")
+    options = ("--model", "acme/linked", "--version", "1.0.0", "--changelog", "first", "--json")
+    refused = cli("model", "push", "policy", *options)
+    assert refused.json["error"]["code"] == "path_outside_root"
+    assert cli.ok("model", "push", "policy", *options, "--follow-links").json["file_count"] == 2

@@ -28,6 +28,7 @@ class Order:
     remove: tuple[str, ...]
     allow_gap: bool
     accept: dict[str, str]
+    follow_links: bool
 
 
 def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,6 +41,7 @@ def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--root", type=click.Path(exists=True, file_okay=False), help="Where relative paths begin."
         ),
+        click.option("--follow-links", is_flag=True, help="Follow symlinks that lead out of there, too."),
         click.option("--remove", multiple=True, metavar="PATH", help="Take away a file of the parent."),
         click.option("--allow-gap", is_flag=True, help="Allow a version that leaves numbers out."),
         click.option("--accept", multiple=True, metavar="CODE=REASON", help="Accept a finding (owners)."),
@@ -57,7 +59,7 @@ def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-_NAMES = ("paths", "model", "version", "parent", "root", "remove", "allow_gap", "accept")
+_NAMES = ("paths", "model", "version", "parent", "root", "remove", "allow_gap", "accept", "follow_links")
 
 
 def _order(
@@ -69,11 +71,13 @@ def _order(
     remove: tuple[str, ...],
     allow_gap: bool,
     accept: tuple[str, ...],
+    follow_links: bool,
 ) -> Order:
     if not paths and not remove:
         raise click.UsageError("name the files or the one folder to publish, or --remove a file")
     accepted = dict(_accepted(one) for one in accept)
-    return Order(model, version, _files(paths, Path(root or "")), parent, root, remove, allow_gap, accepted)
+    files = _files(paths, Path(root or ""))
+    return Order(model, version, files, parent, root, remove, allow_gap, accepted, follow_links)
 
 
 def _files(paths: tuple[str, ...], root: Path) -> Files:

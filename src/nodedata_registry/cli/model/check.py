@@ -61,6 +61,7 @@ def _ask(shell: Shell, order: Order, changelog: str) -> wire.Check:
             remove=order.remove,
             allow_gap=order.allow_gap,
             accept=order.accept,
+            follow_links=order.follow_links,
             progress=progress,
         )
 

@@ -64,6 +64,7 @@ def push(shell: Shell, order: Order, changelog: str, create: bool, visibility: s
             remove=order.remove,
             allow_gap=order.allow_gap,
             accept=order.accept,
+            follow_links=order.follow_links,
             progress=progress,
         )
     shell.answer(revision, lambda out: _show(out, revision))
