@@ -7,12 +7,12 @@ Retired revisions keep their cached diffs; a new one is possible as long as no b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nodedata_registry.core.access import Caller
 from nodedata_registry.core.blocks import Block
-from nodedata_registry.core.bump import RULES, asked_bump, judge
+from nodedata_registry.core.bump import RULES, Accepted, asked_bump, judge
 from nodedata_registry.core.diff import (
     BumpSummary,
     Changelog,
@@ -82,15 +82,15 @@ def schedule(registry: Registry, a: RevisionRow, b: RevisionRow) -> None:
 def _compute(registry: Registry, a: RevisionRow, b: RevisionRow, report: Report) -> None:
     with registry.catalog.read() as tx:
         sides = _Sides.read(tx, a, b)
-        logs = tuple(_changelogs(tx, a, b))
-        bump = _bump(tx, sides)
+        steps = tuple(_steps(tx, a, b))
+        bump = _bump(tx, sides, steps)
     touched = _counted(registry, sides, report)
     found = diff(
         DiffSide(str(a.version), a.manifest_digest, sides.facts_a),
         DiffSide(str(b.version), b.manifest_digest, sides.facts_b),
         touched=touched,
         transfer_bytes=transfer_bytes(_blocks(sides.contents_a), _blocks(sides.contents_b)),
-        changelogs=logs,
+        changelogs=tuple(Changelog(str(row.version), row.changelog) for row in steps),
         bump=bump,
     )
     with registry.catalog.write() as tx:
@@ -166,22 +166,29 @@ def _files_gone(sides: _Sides) -> RevisionRetired | None:
     )
 
 
-def _bump(tx: ReadTransaction, sides: _Sides) -> BumpSummary:
-    """Return the step from a to b as it would be judged, with what b's publisher had accepted."""
+def _bump(tx: ReadTransaction, sides: _Sides, steps: Iterable[RevisionRow]) -> BumpSummary:
+    """Return the way from a to b as it would be judged, with what was accepted on it.
+
+    Where a code was accepted twice, the later reason is shown.
+    """
     findings = judge(sides.facts_a, sides.facts_b)
-    accepted = judgement_of(tx, sides.b).verdict.accepted
-    asked = asked_bump(findings, {one.code: one.reason for one in accepted})
-    return bump_summary(declared_bump(sides.a.version, sides.b.version), asked, findings, accepted)
+    accepted: dict[str, Accepted] = {}
+    for row in steps:
+        for one in judgement_of(tx, row).verdict.accepted:
+            accepted.setdefault(one.code, one)
+    asked = asked_bump(findings, {code: one.reason for code, one in accepted.items()})
+    declared = declared_bump(sides.a.version, sides.b.version)
+    return bump_summary(declared, asked, findings, accepted.values())
 
 
-def _changelogs(tx: ReadTransaction, a: RevisionRow, b: RevisionRow) -> Iterator[Changelog]:
-    """Yield the changelogs from b along its parents, down to the nearest common ancestor with a."""
+def _steps(tx: ReadTransaction, a: RevisionRow, b: RevisionRow) -> Iterator[RevisionRow]:
+    """Yield b and its parents, down to the nearest common ancestor with a, that one left out."""
     rows = {row.version: row for row in tx.revisions.list(b.model_id)}
     known = {row.id for row in _ancestry(rows, a)}
     for row in _ancestry(rows, b):
         if row.id in known:
             return
-        yield Changelog(str(row.version), row.changelog)
+        yield row
 
 
 def _ancestry(rows: Mapping[Version, RevisionRow], row: RevisionRow) -> Iterator[RevisionRow]:
