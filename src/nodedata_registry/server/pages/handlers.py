@@ -45,6 +45,7 @@ from nodedata_registry.server.pages.views import (
     revision_url,
     revision_view,
     size_line,
+    yanked_beside,
 )
 
 LISTING_WAIT_SECONDS = 1.5
@@ -156,6 +157,7 @@ def model_page(
         view=content
         and revision_view(content, latest=latest, base_url=site.base_url(request), public=public),
         change=content and _change(site, visitor, content, public),
+        yanked=yanked_beside(revisions.items, latest or ""),
         lines=revision_lines(revisions.items, latest),
         chart=size_line(revisions.items),
         older_url=f"{model_url(model.ref)}?{urlencode({'cursor': older})}#revisions" if older else None,

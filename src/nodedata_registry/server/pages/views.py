@@ -88,6 +88,16 @@ def banners(revision: wire.Revision, latest: str | None) -> tuple[Banner, ...]:
     return tuple(shown)
 
 
+def yanked_beside(revisions: Iterable[wire.Revision], shown: str) -> tuple[Banner, ...]:
+    """Return the banner of a listing page for yanked revisions other than the one it shows, if any."""
+    found = [one for one in revisions if one.yanked is not None and one.version != shown]
+    if len(found) < 2:
+        return tuple(banner for one in found if (banner := _yanked(one)) is not None)
+    named = ", ".join(one.version for one in found[:10]) + (", …" if len(found) > 10 else "")
+    title = f"{len(found)} revisions were yanked, do not start using them: {named}."
+    return (Banner("yanked", title, go_to="the revisions, with reasons", go_url="#revisions"),)
+
+
 def _yanked(revision: wire.Revision) -> Banner | None:
     yank = revision.yanked
     if yank is None:
