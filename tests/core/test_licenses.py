@@ -59,6 +59,8 @@ def test_a_deprecated_id_becomes_the_current_one(deprecated: str, current: str) 
 @pytest.mark.parametrize(
     ("stated", "nearest"),
     [
+        ("LicenseRef-foo_bar", "LicenseRef-foo-bar"),
+        ("licenseref-acme v2", "LicenseRef-acme-v2"),
         ("Apache 2.0", "Apache-2.0"),
         ("Apache License 2.0", "Apache-2.0"),
         ("apache2", "Apache-2.0"),

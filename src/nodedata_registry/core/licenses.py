@@ -204,6 +204,9 @@ def _is_known(token: str) -> bool:
 
 
 def _nearest(text: str) -> str:
+    reference = _NOT_IN_REFS.sub("-", text[len("LicenseRef-") :]).strip("-")
+    if text.casefold().startswith("licenseref-") and reference:
+        return f"LicenseRef-{reference}"
     asked = text.casefold().replace(" ", "-").replace("license-", "").removesuffix("-license")[:100]
     known = [*LICENSES, *_HUB_ONLY, *_HUB_ALIASES]
     # A cutoff of 0 always names one: a poor hint is better than none.
