@@ -21,6 +21,7 @@ from nodedata_registry.core.blocks import Block
 from nodedata_registry.core.manifest import FileEntry, Manifest, overlay
 from nodedata_registry.core.versions import Version
 from nodedata_registry.errors import (
+    AccessRefused,
     BlocksMissing,
     DigestMismatch,
     InvalidInput,
@@ -60,6 +61,7 @@ class Order:
     allow_gap: bool = False
     accept: Mapping[str, str] | None = None
     follow_links: bool = False
+    imported: wire.Imported | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ def _body(order: Order, files: list[wire.UploadFile], *, whole: bool) -> wire.Pu
         whole=whole,
         allow_gap=order.allow_gap,
         accept=dict(order.accept or {}),
+        imported=order.imported,
     )
 
 
@@ -159,7 +162,7 @@ def _tell_earlier_refusals(connection: Connection, model: str, order: Order, loc
     """
     try:
         connection.ask(calls.check(model, _body(order, [], whole=False)))
-    except (ScopeMissing, InvalidVersion, InvalidParent, RevisionNotFound) as error:
+    except (AccessRefused, InvalidVersion, InvalidParent, RevisionNotFound) as error:
         raise error from local
     except VersionExists as error:
         message = (
