@@ -22,6 +22,7 @@ from nodedata_registry.server.api.edge import Edge, Pace
 from nodedata_registry.server.api.rates import RateLimits
 from nodedata_registry.server.blobs.disk import DiskBlobStore
 from nodedata_registry.server.catalog.sqlite.catalog import open_catalog
+from nodedata_registry.server.hub import answer_routing, hub_handlers, spell_refusal
 from nodedata_registry.server.jobs.diffs import ThreadDiffRunner
 from nodedata_registry.server.jobs.locks import Turn
 from nodedata_registry.server.page_data import RegistryPages
@@ -111,14 +112,17 @@ def create_app(
     pace: Pace | None = None,
     public_url: str | None = None,
 ) -> Edge:
-    """Return the ASGI application of a registry: API and pages."""
+    """Return the ASGI application of a registry: API, pages, and what stock Hub clients ask for."""
     return build_app(
         opened.registry,
         ApiOptions(
             version=program_version(),
             rates=rates or RateLimits(),
             pace=pace or Pace(),
-            pages=_pages(opened.registry, public_url),
+            pages=[*hub_handlers(), *_pages(opened.registry, public_url)],
+            public_url=public_url,
+            answer_routing=answer_routing,
+            spelling=spell_refusal,
         ),
     )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from litestar import Litestar, Router
+from litestar import Litestar, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -16,10 +16,15 @@ from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Receive,
 from nodedata_registry.errors import NodeDataError
 from nodedata_registry.server.api.bodies import JsonRequest
 from nodedata_registry.server.api.calls import DefaultCaller, authenticate, provide_call
-from nodedata_registry.server.api.edge import Edge, Pace
+from nodedata_registry.server.api.edge import Edge, Pace, Spelling
 from nodedata_registry.server.api.openapi import StrictStructs, openapi_config, serve_openapi
 from nodedata_registry.server.api.paths import decode_segment
-from nodedata_registry.server.api.problems import answer_framework, answer_known, answer_unknown
+from nodedata_registry.server.api.problems import (
+    AnyRequest,
+    answer_framework,
+    answer_known,
+    answer_unknown,
+)
 from nodedata_registry.server.api.rates import RateLimits
 from nodedata_registry.server.api.routes import (
     accounts,
@@ -39,7 +44,9 @@ from nodedata_registry.server.service.registry import Registry
 class ApiOptions:
     """How an application differs from the usual one.
 
-    `default_caller` acts where no key is sent; `pages` are further handlers (what browsers see).
+    `default_caller` acts where no key is sent; `pages` are further handlers (what browsers and stock
+    clients see), which `answer_routing` and `spelling` serve where no handler takes a request.
+    `public_url` is the registry's address outside.
     """
 
     version: str
@@ -47,6 +54,9 @@ class ApiOptions:
     rates: RateLimits = field(default_factory=RateLimits)
     pace: Pace = field(default_factory=Pace)
     pages: Sequence[ControllerRouterHandler] = ()
+    public_url: str | None = None
+    answer_routing: Callable[[AnyRequest, HTTPException], Response[bytes]] = answer_framework
+    spelling: Spelling = lambda _path, _error: None
 
 
 def build_app(registry: Registry, options: ApiOptions) -> Edge:
@@ -57,6 +67,7 @@ def build_app(registry: Registry, options: ApiOptions) -> Edge:
         now=time.time,
         rates=options.rates,
         pace=options.pace,
+        spelling=options.spelling,
     )
 
 
@@ -68,14 +79,19 @@ def build_router(registry: Registry, options: ApiOptions) -> Litestar:
         dependencies={"call": Provide(provide_call, sync_to_thread=False)},
         exception_handlers={
             NodeDataError: answer_known,
-            HTTPException: answer_framework,
+            HTTPException: options.answer_routing,
             Exception: answer_unknown,
         },
         middleware=[_decoding],
         openapi_config=openapi_config(options.version),
         plugins=[StrictStructs()],
         state=State(
-            {"registry": registry, "version": options.version, "default_caller": options.default_caller},
+            {
+                "registry": registry,
+                "version": options.version,
+                "default_caller": options.default_caller,
+                "public_url": options.public_url,
+            },
             deep_copy=False,
         ),
         # The handlers above log what is worth logging, once.

@@ -30,6 +30,9 @@ log = logging.getLogger("nodedata_registry.api")
 
 Headers = list[tuple[bytes, bytes]]
 
+Spelling = Callable[[str, NodeDataError], tuple[int, dict[str, str], bytes] | None]
+"""Status, headers and body of an error for clients of another protocol, by path; `None` for ours."""
+
 _DEFAULT_HEADERS: dict[bytes, bytes] = {
     b"cache-control": b"no-store",
     b"x-content-type-options": b"nosniff",
@@ -65,6 +68,7 @@ class Edge:
     now: Callable[[], float]
     rates: RateLimits = field(default_factory=RateLimits)
     pace: Pace = field(default_factory=Pace)
+    spelling: Spelling = lambda _path, _error: None
     buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(time.monotonic))
 
     async def __call__(
@@ -84,7 +88,7 @@ class Edge:
             scope["path"] = check_raw_path(_raw_path(scope))
             self._count(exchange)
         except NodeDataError as error:
-            await exchange.refuse(error)
+            await exchange.refuse(error, self.spelling)
             return
         try:
             await self.inner(scope, _Paced(receive, self.pace), exchange.send)
@@ -136,12 +140,14 @@ class _Exchange:
             message["body"], message["more_body"] = b"", False
         await self._send(message)
 
-    async def refuse(self, error: NodeDataError) -> None:
+    async def refuse(self, error: NodeDataError, spelling: Spelling) -> None:
         """Answer an error before anything was routed."""
-        body = problem_body(error, self.request_id)
+        path = _raw_path(self.scope).decode("latin-1")
+        ours = status_of(error), problem_headers(error), problem_body(error, self.request_id)
+        status, said, body = spelling(path, error) or ours
         headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        headers += [(name.lower().encode(), value.encode()) for name, value in problem_headers(error).items()]
-        await self.send({"type": "http.response.start", "status": status_of(error), "headers": headers})
+        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in said.items()]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _complete(self, headers: Headers) -> Headers:
