@@ -33,6 +33,7 @@ from nodedata_registry.server.service.blocks import BlockSource
 from nodedata_registry.server.service.locate import find_model, find_revision, get_revision
 from nodedata_registry.server.service.registry import Registry
 from nodedata_registry.server.service.stored import judgement_of, manifest_of, revision_facts_of
+from nodedata_registry.server.service.views import RevisionView, view_of
 from nodedata_registry.server.tensors.compare import compare_pairs
 
 Report = Callable[[int, int], None]
@@ -61,6 +62,17 @@ def compare(
     if kept is not None:
         return RevisionDiff.from_json(kept)
     return progress or Progress(0, 0)
+
+
+def yanked_side(registry: Registry, caller: Caller, ref: str, found: RevisionDiff) -> RevisionView | None:
+    """Return the side of a diff that is yanked now, b before a; `None` if neither is."""
+    with registry.catalog.read() as tx:
+        model = find_model(registry, tx, caller, ref)
+        for side in (found.b, found.a):
+            row = get_revision(tx, model, Version.parse(side.version))
+            if row.yank is not None:
+                return view_of(tx, model, row)
+    return None
 
 
 def _revision(tx: ReadTransaction, model: ModelRow, selector: str) -> RevisionRow:

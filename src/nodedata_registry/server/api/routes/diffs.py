@@ -30,13 +30,16 @@ async def get_diff(call: Ask, span: Segment, wait: Wait = 30.0) -> Response[Revi
     """Return what `b` changed against `a`; 202 with progress if it is not computed in time."""
     a, b = split_span(span)
     seconds = min(wait, call.registry.limits.diff_wait_seconds)
-    found = await anyio.to_thread.run_sync(
-        partial(compare.compare, call.registry, call.caller, call.ref, a, b, wait_seconds=seconds),
-        limiter=_WAITING,
-    )
+    return await anyio.to_thread.run_sync(partial(_answer, call, a, b, seconds), limiter=_WAITING)
+
+
+def _answer(call: Ask, a: str, b: str, seconds: float) -> Response[RevisionDiff]:
+    found = compare.compare(call.registry, call.caller, call.ref, a, b, wait_seconds=seconds)
     if isinstance(found, Progress):
         return _still_computing(found)
-    return conditional(call.request, found, Freshness(shared=False))
+    side = compare.yanked_side(call.registry, call.caller, call.ref, found)
+    yank = None if side is None else render.yank(side)
+    return conditional(call.request, found, Freshness(shared=False, yanked=yank))
 
 
 def split_span(span: str) -> tuple[str, str]:
