@@ -257,13 +257,24 @@ class Accepted(Answer, frozen=True):
     reason: str
 
 
+class Imported(Request, frozen=True):
+    """Where a revision was brought in from: the kind of source, and what names it there."""
+
+    source: str
+    reference: str
+
+
 class Verdict(Answer, frozen=True):
-    """The bump verdict as it was judged at publish, under rules number `rules`."""
+    """The bump verdict as it was judged at publish, under rules number `rules`.
+
+    Findings of an `imported` revision are told and were not enforced.
+    """
 
     rules: int
     asked: str
     bases: list[BaseVerdict]
     accepted: list[Accepted]
+    imported: Imported | None = None
 
 
 class Tensor(Answer, frozen=True):
@@ -399,7 +410,8 @@ class Publish(Request, frozen=True):
 
     `files` are laid over the parent's; with `whole` they are the whole revision. `parent` and
     `manifest_digest` may be absent; a stated digest that differs from what the registry composes
-    is refused. `accept` maps finding codes to written reasons.
+    is refused. `accept` maps finding codes to written reasons. `imported` says that the revision is
+    part of a history that exists elsewhere: the bump is judged and recorded, and not enforced.
     """
 
     version: str
@@ -412,6 +424,7 @@ class Publish(Request, frozen=True):
     accept: dict[str, str] = {}
     manifest_digest: str | None = None
     upload: str | None = None
+    imported: Imported | None = None
 
 
 class Check(Answer, frozen=True):

@@ -45,6 +45,12 @@ def base_line(version: str, declared: str, asked: str) -> Text:
     return line.append(" ✓" if enough else " ✗ too low", "bold green" if enough else "bold red")
 
 
+def imported_line(verdict: wire.Verdict) -> str | None:
+    """Return where a revision was brought in from, which is why its bump was not enforced."""
+    found = verdict.imported
+    return None if found is None else f"from {found.source}: {found.reference} (findings not enforced)"
+
+
 def show_findings(
     out: Console,
     findings: Iterable[wire.Finding | ShownFinding],

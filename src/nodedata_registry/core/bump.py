@@ -18,6 +18,7 @@ from nodedata_registry.core.card_findings import card_findings
 from nodedata_registry.core.facts import RevisionFacts
 from nodedata_registry.core.file_findings import file_findings, same_model
 from nodedata_registry.core.findings import FINDINGS, RULES, Finding, check_code, finding
+from nodedata_registry.core.imported import Imported
 from nodedata_registry.core.revision_schemas import schema_findings
 from nodedata_registry.core.versions import Bump, Version, declared_bump
 from nodedata_registry.errors import InvalidReason, VersionTooLow
@@ -74,13 +75,17 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement on a version from all its bases, under rules number `rules`."""
+    """The judgement on a version from all its bases, under rules number `rules`.
+
+    `imported` says where the revision was brought in from; its bump is told and not enforced.
+    """
 
     rules: int
     version: Version
     bases: tuple[BaseVerdict, ...]
     warnings: tuple[Notice, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    imported: Imported | None = None
 
     @property
     def asked(self) -> Bump:
@@ -155,14 +160,14 @@ def check_accept(accept: Mapping[str, str]) -> None:
 
 
 def check_verdict(judged: Verdict) -> None:
-    """Check that the version declares the bump that the evidence asks for.
+    """Check that the version declares the bump that the evidence asks for, unless it was imported.
 
     Raises:
         VersionTooLow: it declares less; `details` has `findings` of every base that asks for more
             (each with its `base`), `asked`, `declared` and `base`.
     """
     low = [base for base in judged.bases if not base.ok]
-    if not low:
+    if not low or judged.imported is not None:
         return
     worst = max(low, key=lambda base: base.asked)
     accepted = {item.code for item in judged.accepted}

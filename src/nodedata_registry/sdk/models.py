@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nodedata_registry.sdk.download import Forecast, Include
     from nodedata_registry.sdk.locate import Surroundings
     from nodedata_registry.sdk.scan import Files, LocalPath
+    from nodedata_registry.sdk.tensors import Tensors
 
 Answer = TypeVar("Answer", wire.Resolution, wire.Manifest, wire.Plan)
 
@@ -97,14 +98,16 @@ class Models:
         allow_gap: bool = False,
         accept: Mapping[str, str] | None = None,
         follow_links: bool = False,
+        imported: wire.Imported | None = None,
         progress: ProgressCallback | None = None,
     ) -> wire.Revision:
         """Publish a revision: whole and for ever, or not at all.
 
         `files` is a list of paths or a mapping {path in the revision: local path}, laid over the
         parent's files; or a folder, which is the whole revision. `version` may be `"auto"`. `accept`
-        maps findings to written reasons (owners). The same content and changelog again give the
-        revision that exists. Warnings come as `PublishWarning`.
+        maps findings to written reasons (owners). `imported` says where an existing history came from:
+        the bump is then judged and recorded, and not enforced. The same content and changelog again
+        give the revision that exists. Warnings come as `PublishWarning`.
 
         Raises:
             VersionTooLow: the evidence asks for a larger bump; `details["findings"]` says why.
@@ -114,7 +117,9 @@ class Models:
         """
         from nodedata_registry.sdk.publish import Order, publish
 
-        order = Order(version, files, changelog, parent, root, remove, allow_gap, accept, follow_links)
+        order = Order(
+            version, files, changelog, parent, root, remove, allow_gap, accept, follow_links, imported
+        )
         return publish(self._connection, model_id, order, progress)
 
     def check(
@@ -207,6 +212,30 @@ class Models:
 
         question = Question.of(model, revision, on_yanked, offline)
         return forecast(self._around(), question, Selection.of(include))
+
+    def tensors(
+        self,
+        model: str,
+        revision: str = "latest",
+        *,
+        weights: str | None = None,
+        on_yanked: str = "warn",
+        offline: bool | str | None = None,
+    ) -> Tensors:
+        """Return a revision's tensors by name; each is fetched, verified, when it is asked for.
+
+        `node.models.tensors("acme/x", "^1")["encoder.weight"]` moves the header and that tensor's blocks.
+        Names, dtypes and shapes come from headers alone. `weights` names one weight set (a file, or
+        the name that shards have in common). Resolved once; warns of a yank as `download` does.
+
+        Raises:
+            InvalidRequest: nothing in the revision has a format of which parts can be read.
+            FileNotFoundInRevision: it has no such weight set.
+        """
+        from nodedata_registry.sdk.locate import Question
+        from nodedata_registry.sdk.tensors import open_tensors
+
+        return open_tensors(self._around, Question.of(model, revision, on_yanked, offline), weights)
 
     # --- marks ---
 

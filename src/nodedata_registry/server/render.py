@@ -11,6 +11,7 @@ from nodedata_registry.core.bump import Notice, Verdict
 from nodedata_registry.core.diff import FileChange
 from nodedata_registry.core.facts import FileFacts
 from nodedata_registry.core.findings import Finding
+from nodedata_registry.core.imported import Imported
 from nodedata_registry.core.manifest import FileEntry
 from nodedata_registry.core.retention import Policy, parse_policy
 from nodedata_registry.core.schema import Schema, TensorSpec
@@ -326,6 +327,7 @@ def _planned(entry: FileEntry, content: ContentRow) -> wire.PlannedFile:
 
 def verdict(found: Verdict) -> wire.Verdict:
     """Return the bump verdict as it was judged."""
+    where = found.imported
     return wire.Verdict(
         rules=found.rules,
         asked=found.asked.name.lower(),
@@ -339,6 +341,7 @@ def verdict(found: Verdict) -> wire.Verdict:
             for base in found.bases
         ],
         accepted=[wire.Accepted(code=one.code, reason=one.reason) for one in found.accepted],
+        imported=None if where is None else wire.Imported(source=where.source, reference=where.reference),
     )
 
 
@@ -364,6 +367,7 @@ def yank_result(outcome: YankOutcome) -> wire.YankResult:
 
 def order_from(given: wire.Publish) -> PublishOrder:
     """Return what a publisher asks for, as services take it."""
+    where = given.imported
     return PublishOrder(
         version=given.version,
         files=tuple(_order_file(one) for one in given.files),
@@ -374,6 +378,7 @@ def order_from(given: wire.Publish) -> PublishOrder:
         allow_gap=given.allow_gap,
         accept=given.accept,
         manifest_digest=given.manifest_digest,
+        imported=None if where is None else Imported(where.source, where.reference),
     )
 
 

@@ -12,7 +12,7 @@ from nodedata_registry.cli.lists import gather
 from nodedata_registry.cli.shell import Shell
 from nodedata_registry.cli.tables import Column, facts, show_table, table, text
 from nodedata_registry.cli.targets import target
-from nodedata_registry.cli.verdicts import show_bases
+from nodedata_registry.cli.verdicts import imported_line, show_bases
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,6 +121,7 @@ def _print_revision(out: Console, found: wire.Resolution, files: list[wire.File]
                 ("sha256", one.digest),
                 ("commit", one.commit),
                 ("published", f"{words.moment(one.created_at)} by {one.created_by}"),
+                ("imported", imported_line(one.verdict)),
                 ("size", f"{words.size(one.size_bytes)} in {words.plural(one.file_count, 'file')}"),
                 ("parameters", f"{one.parameter_count:,}" if one.parameter_count else None),
                 ("licence", one.license),

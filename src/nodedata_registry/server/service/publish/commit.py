@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -198,10 +198,12 @@ def _new_revision(
 
 
 def _event_body(row: RevisionRow, found: Examined) -> dict[str, object]:
+    imported = found.verdict.imported
     return {
         "version": str(row.version),
         "parent": None if row.parent is None else str(row.parent),
         "digest": row.manifest_digest,
         "commit": row.commit,
         "accepted": [{"code": one.code, "reason": one.reason} for one in found.verdict.accepted],
+        **({} if imported is None else {"imported": asdict(imported)}),
     }

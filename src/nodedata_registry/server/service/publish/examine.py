@@ -11,11 +11,12 @@ change when the model has changed in between. Key, visibility and scope were che
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nodedata_registry.core.bump import Notice, Verdict, check_accept, check_verdict
 from nodedata_registry.core.card import find_card_path
 from nodedata_registry.core.facts import FileFacts, RevisionFacts, revision_facts
+from nodedata_registry.core.imported import check_imported
 from nodedata_registry.core.manifest import Manifest, overlay
 from nodedata_registry.core.schema import check_entry
 from nodedata_registry.core.versions import Version, check_successor
@@ -86,9 +87,12 @@ def examine(
     if parent is not None and manifest.digest == parent.manifest_digest:
         raise _nothing_changed(parent)
     check_accept(order.accept)
+    if order.imported is not None:
+        check_imported(order.imported)
     version = wanted or smallest_version(tx, lineage, parent, facts, order.accept)
     check_successor(version, lineage.versions, allow_gap=order.allow_gap)
-    verdict, predecessor = judge_at(tx, lineage, version, parent, facts, order.accept)
+    judged, predecessor = judge_at(tx, lineage, version, parent, facts, order.accept)
+    verdict = replace(judged, imported=order.imported)
     if enforce:
         check_verdict(verdict)
     return Examined(

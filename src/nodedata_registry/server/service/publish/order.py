@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nodedata_registry.core.blocks import Block
 from nodedata_registry.core.digests import is_sha256
+from nodedata_registry.core.imported import Imported
 from nodedata_registry.core.manifest import FileEntry
 from nodedata_registry.errors import InvalidRequest, TooLarge
 from nodedata_registry.server.service.registry import Limits
@@ -36,6 +37,7 @@ class PublishOrder:
     allow_gap: bool = False
     accept: Mapping[str, str] = field(default_factory=dict)
     manifest_digest: str | None = None
+    imported: Imported | None = None
 
     @property
     def is_auto(self) -> bool:
