@@ -31,6 +31,8 @@ def make_app(data: PageData) -> Litestar:
     return Litestar(
         route_handlers=page_handlers(site),
         openapi_config=None,
+        # Litestar's default would set the root logger, for every later test of this process.
+        logging_config=None,
     )
 
 
