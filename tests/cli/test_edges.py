@@ -95,6 +95,13 @@ def test_wrong_usage_is_one_line_that_names_the_help_and_exits_with_2(
     assert "--help" in line
 
 
+@pytest.mark.parametrize("group", [(), ("model",), ("workspace",)])
+def test_a_group_without_a_command_shows_its_help_as_it_is(cli: Command, group: tuple[str, ...]) -> None:
+    ran = cli(*group)
+    assert ran.code == 2
+    assert ran.err == cli.ok(*group, "--help").out
+
+
 def test_no_registry_known_says_how_to_name_one(cli: Command) -> None:
     ran = cli("whoami", NODE_DATA_BASE_URL="", NODE_DATA_API_KEY="")
     assert ran.code == 2

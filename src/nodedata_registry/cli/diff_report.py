@@ -94,11 +94,10 @@ def _show_parameters(out: Console, diff: ParametersDiff, shown: int | None) -> N
         return
     part = words.share(diff.touched, diff.total.b)
     _heading(out, "Parameters", f"{diff.touched:,} of {diff.total.b:,} touched ({part})")
-    out.print(
-        text("  ")
-        .append(words.bar(diff.touched, diff.total.b, _WIDE_BAR), "yellow on grey30")
-        .append(_sums(diff))
-    )
+    bar = words.bar(diff.touched, diff.total.b, _WIDE_BAR)
+    sums = _sums(diff)
+    if diff.touched or sums:
+        out.print(text("  ").append(bar, "yellow on grey30").append(sums))
     ranked = sorted(diff.tensors, key=lambda one: -one.touched)
     if ranked:
         # Beside long names there is no room for it on 80 columns.

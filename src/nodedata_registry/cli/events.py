@@ -33,7 +33,12 @@ def events(shell: Shell, cursor: str | None, limit: int) -> None:
 
 
 def _show(out: Console, found: wire.Events) -> None:
-    columns = (Column("when", whole=True), Column("what"), Column("about"), Column("details"))
+    columns = (
+        Column("when", whole=True),
+        Column("what", whole=True),
+        Column("about", whole=True),
+        Column("details"),
+    )
     rows = [
         (moment(one.at).removesuffix(" UTC"), one.kind, _about(one), text(_details(one), "dim"))
         for one in found.items

@@ -31,15 +31,26 @@ def registry_in(data: str, name: str) -> Iterator[Registry]:
 
     Raises:
         ExtraMissing: the server parts are not installed.
-        CannotStart: the folder holds no registry; a mistyped folder must not become one.
+        CannotStart: the folder holds no registry, or one that this account may not read; a mistyped
+            folder must not become a registry.
     """
     with server_parts(name):
         from nodedata_registry.server.app import CATALOG_FILE, open_registry
     folder = Path(data)
-    if not (folder / CATALOG_FILE).is_file():
-        raise CannotStart(f"{folder} holds no registry (there is no {CATALOG_FILE} in it): check --data")
+    _check_holds(folder, CATALOG_FILE)
     opened = open_registry(folder)
     try:
         yield opened.registry
     finally:
         opened.close()
+
+
+def _check_holds(folder: Path, catalog: str) -> None:
+    try:
+        found = (folder / catalog).is_file()
+    except PermissionError:
+        raise CannotStart(
+            f"{folder} may not be read by this account: run as the account that serves it"
+        ) from None
+    if not found:
+        raise CannotStart(f"{folder} holds no registry (there is no {catalog} in it): check --data")

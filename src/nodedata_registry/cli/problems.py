@@ -27,19 +27,18 @@ INTERRUPTED = 130
 _COULD_NOT_RUN = (CannotStart, Unavailable, InvalidName, InvalidRequest, InvalidSelector, InvalidVersion)
 
 _NEXT = {
-    "card_required": "`node-data model init DIR` writes a starter card",
     "catalog_too_new": "install a newer nodedata-registry",
     "confirmation_required": "--yes confirms all of it",
     "invalid_parent": "`node-data model show MODEL` lists the versions",
     "model_not_found": "`node-data whoami` says whose key it is",
     "not_authenticated": "run `node-data login`, or pass --key or NODE_DATA_API_KEY",
     "path_outside_root": "pass --root DIR",
-    "preview_changed": "look again: `node-data retention preview WORKSPACE`",
+    "preview_changed": "`node-data retention preview WORKSPACE` shows it, with its digest",
     "registry_unreachable": "check --url, NODE_DATA_BASE_URL and the network",
     "revision_not_found": "`node-data model show MODEL` lists the versions",
     "scope_missing": "`node-data whoami` shows what this key may do",
     "version_exists": "publish the next version: --version auto finds it",
-    "version_gap": "add --allow-gap if the gap is meant",
+    "version_gap": "on the command line: --allow-gap",
     "version_not_successor": "--version auto finds the next one",
     "version_too_low": "--version auto finds one that is allowed; `node-data model check` shows why",
 }
@@ -63,10 +62,17 @@ def report(shell: Shell, error: NodeDataError) -> int:
 
 
 def report_usage(shell: Shell, error: click.ClickException) -> int:
-    """Show that a command was called wrongly: one line, with where its help is."""
+    """Show that a command was called wrongly: one line, with where its help is.
+
+    A group called without a command shows its help as it is.
+    """
     context = getattr(error, "ctx", None)
     name = context.command_path if context is not None else "node-data"
     message = " ".join(error.format_message().split())
+    if message.startswith("Usage: "):
+        # Click's complaint about a group alone on the line is the group's whole help.
+        error.show()
+        return error.exit_code
     if shell.as_json:
         shell.print_json({"error": {"code": "usage", "message": message}})
     shell.note(f"node-data: usage: {message} (see `{name} --help`)")

@@ -34,7 +34,7 @@ def _show(out: Console, me: wire.Me) -> None:
                 ("account", f"{me.account.name} ({me.account.id})"),
                 ("operator", "yes" if me.account.operator else None),
                 ("key", _key_line(me.key) if me.key is not None else None),
-                ("may", "\n".join(me.scopes) or "nothing"),
+                ("key scopes", "\n".join(me.scopes) or "none"),
                 ("workspaces", roles or "none"),
                 ("granted", "\n".join(me.granted_models) or None),
             ]
