@@ -153,7 +153,7 @@ def _only_folder(files: LocalPath) -> Path:
             f" as a list: [{str(files)!r}]",
             field="files",
         )
-    raise _absent(files)
+    raise _absent(files, folder)
 
 
 def _from_mapping(files: Mapping[str, LocalPath], root: Path) -> Iterator[LocalFile]:
@@ -228,7 +228,7 @@ class _Walk:
         try:
             real = local.resolve(strict=True)
         except (OSError, RuntimeError):
-            raise _absent(asked) from None
+            raise _absent(asked, local) from None
         if not real.is_relative_to(self._real_root):
             raise _outside(os.fspath(asked), self._root, f" (it leads to {real})")
 
@@ -237,7 +237,7 @@ def _regular(local: Path, asked: LocalPath) -> Path:
     try:
         mode = local.stat().st_mode
     except (OSError, ValueError):
-        raise _absent(asked) from None
+        raise _absent(asked, local) from None
     if stat.S_ISDIR(mode):
         raise InvalidPath(f"{os.fspath(asked)!r} is a folder; name its files", field="files")
     if not stat.S_ISREG(mode):
@@ -245,8 +245,10 @@ def _regular(local: Path, asked: LocalPath) -> Path:
     return local
 
 
-def _absent(asked: LocalPath) -> InvalidPath:
-    return InvalidPath(f"there is no file or folder at {os.fspath(asked)!r}", field="files")
+def _absent(asked: LocalPath, local: Path) -> InvalidPath:
+    text = os.fspath(asked)
+    place = "" if text == str(local) else f" (which means {local})"
+    return InvalidPath(f"there is no file or folder at {text!r}{place}", field="files")
 
 
 def _outside(asked: str, root: Path, leads: str = "") -> PathOutsideRoot:
