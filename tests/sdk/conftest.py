@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ import pytest
 from nodedata_registry import NodeData
 from tests.sdk.bad_server import Misbehaving
 from tests.sdk.door import Door, open_door
+from tests.sdk.fleet import DETECT, GRASP, PLACE, publish
 
 
 @pytest.fixture
@@ -71,4 +73,25 @@ def node(door: Door, tmp_path: Path) -> Iterator[NodeData]:
     with NodeData(door.base_url, cache=tmp_path / "cache") as client:
         client.workspaces.create("acme")
         client.models.create("acme/grasp", visibility="public")
+        yield client
+
+
+@pytest.fixture(scope="session")
+def fleet_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry folder with `acme/grasp` 1.0.0 and 1.1.0, `acme/detect` and `acme/place` 1.0.0."""
+    work = tmp_path_factory.mktemp("fleet")
+    with NodeData(path=work / "registry", cache=work / "cache") as client:
+        client.workspaces.create("acme")
+        publish(client, work, GRASP, "1.0.0", "1.1.0")
+        publish(client, work, DETECT, "1.0.0")
+        publish(client, work, PLACE, "1.0.0")
+    return work / "registry"
+
+
+@pytest.fixture
+def fleet(fleet_registry: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NodeData]:
+    """The owner's client of a copy of that registry, behind `door`; to be named before `door`."""
+    shutil.copytree(fleet_registry, tmp_path / "registry")
+    door: Door = request.getfixturevalue("door")
+    with NodeData(door.base_url, cache=tmp_path / "cache") as client:
         yield client

@@ -18,6 +18,7 @@ from nodedata_registry.sdk.accounts import Accounts, Events, Keys
 from nodedata_registry.sdk.client import NodeData
 from nodedata_registry.sdk.models import Grants, Models
 from nodedata_registry.sdk.notices import collecting, issue
+from nodedata_registry.sdk.projects import ProjectCalls
 from nodedata_registry.sdk.workspaces import Retention, Workspaces
 
 S = TypeVar("S")
@@ -114,6 +115,7 @@ class AsyncModels(_Threaded[Models]):
     plan = in_thread(Models.plan)
     download = in_thread(Models.download)
     forecast = in_thread(Models.forecast)
+    tensors = in_thread(Models.tensors)
     yank = in_thread(Models.yank)
     unyank = in_thread(Models.unyank)
     hold = in_thread(Models.hold)
@@ -124,8 +126,18 @@ class AsyncModels(_Threaded[Models]):
     diff = in_thread(Models.diff)
 
 
-class AsyncNodeData:
+class AsyncProjectCalls(_Threaded[ProjectCalls]):
+    """The calls about a project folder: `node.lock`, `node.sync`, `node.audit`."""
+
+    lock = in_thread(ProjectCalls.lock)
+    sync = in_thread(ProjectCalls.sync)
+    audit = in_thread(ProjectCalls.audit)
+
+
+class AsyncNodeData(AsyncProjectCalls):
     """A registry whose calls are awaited; arguments as `NodeData`. An async context manager."""
+
+    _sync: NodeData
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from nodedata_registry.errors import ExtraMissing, InvalidRequest, RegistryUnrea
 from nodedata_registry.sdk.accounts import Accounts, Events, Keys
 from nodedata_registry.sdk.connection import Connection
 from nodedata_registry.sdk.models import Grants, Models
+from nodedata_registry.sdk.projects import ProjectCalls
 from nodedata_registry.sdk.settings import Settings, read_settings
 from nodedata_registry.sdk.workspaces import Retention, Workspaces
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nodedata_registry.sdk.transport import Answer, Exchange, Transport
 
 
-class NodeData:
+class NodeData(ProjectCalls):
     """A registry. Safe from many threads; a context manager; `close()` lets go of it.
 
     Attributes:
@@ -92,7 +93,7 @@ class _Downloads:
     ) -> None:
         self._connection = connection
         self._settings = settings
-        self._registry = settings.base_url or "" if path is None else f"folder:{Path(path).absolute()}"
+        self.registry = settings.base_url or "" if path is None else f"folder:{Path(path).absolute()}"
         # A registry in this process needs no network, so there is nothing to be offline from.
         self._offline = settings.offline and path is None
         self._lock = threading.Lock()
@@ -107,7 +108,7 @@ class _Downloads:
             if self._cache is None:
                 self._cache = Cache(self._settings.cache)
                 weakref.finalize(self, self._cache.close)
-            return Surroundings(self._connection, self._cache, self._registry, self._offline)
+            return Surroundings(self._connection, self._cache, self.registry, self._offline)
 
     def close(self) -> None:
         """Close the cache if it was opened."""
