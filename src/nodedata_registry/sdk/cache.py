@@ -19,6 +19,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ _PIECE_BYTES = 1024 * 1024
 _LOCK_SHARDS = 64
 """Locks are held per group of contents: few file descriptors whatever the number of files."""
 
+_LOCK_PAUSE_SECONDS = 0.02
 _READ_ONLY = 0o444
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -113,6 +115,24 @@ class Cache:
             for shard in shards:
                 stack.enter_context(self.locked(f"contents-{shard:02d}"))
             yield
+
+    @contextmanager
+    def content_locked_within(self, sha256: str, seconds: float) -> Iterator[bool]:
+        """Hold a content's lock if it is free within some seconds; give whether it is held."""
+        shard = int(sha256[:2], 16) % _LOCK_SHARDS
+        until = time.monotonic() + seconds
+        with (self.root / "locks" / f"contents-{shard:02d}.lock").open("ab") as file:
+            while True:
+                try:
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() >= until:
+                        break
+                    time.sleep(_LOCK_PAUSE_SECONDS)
+                else:
+                    yield True
+                    return
+        yield False
 
     # --- snapshots ---
 

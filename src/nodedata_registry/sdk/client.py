@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +83,11 @@ class NodeData(ProjectCalls):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def surroundings_of(node: NodeData) -> Callable[[], Surroundings]:
+    """Return what gives the surroundings of a client's downloads; who holds it keeps them open."""
+    return node._downloads.surroundings
 
 
 class _Downloads:

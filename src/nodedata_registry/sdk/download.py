@@ -186,7 +186,7 @@ def _source(around: Surroundings, wanted: Wanted, absent: Sequence[Content]) -> 
 
 def _wanted(around: Surroundings, question: Question, selection: Selection) -> Wanted:
     found = locate(around, question, lambda known: _is_whole(around, known, selection))
-    plan = _plan(around, found)
+    plan = plan_of(around, found)
     picked = selection.pick(plan)
     return _wanted_of(found, plan, picked)
 
@@ -214,7 +214,13 @@ def _is_whole(around: Surroundings, known: KnownRevision, selection: Selection) 
     return all(around.cache.has(one.sha256, one.blocks) for one in wanted.contents)
 
 
-def _plan(around: Surroundings, found: Found) -> wire.Plan:
+def plan_of(around: Surroundings, found: Found) -> wire.Plan:
+    """Return the files and blocks of a revision, checked; asked once and then kept.
+
+    Raises:
+        NotInCache: it is not kept, and the registry cannot be asked.
+        DigestMismatch: the registry's list is not the revision's.
+    """
     known = found.known
     kept = around.cache.index.plan(known.model_id, known.commit)
     if kept is not None:

@@ -136,6 +136,16 @@ class Partial:
         os.write(self._journal, record + _SUM.pack(zlib.crc32(record)))
         self._confirmed.add((place.offset, block.size_bytes, block.digest))
 
+    def unconfirm(self, place: Place) -> None:
+        """Take a confirmation back: the disk lost the block, so it must come again."""
+        gone = (place.offset, place.block.size_bytes, place.block.digest)
+        kept = [p for p in self.places if self.is_confirmed(p)]
+        os.ftruncate(self._journal, 0)
+        self._confirmed.clear()
+        for one in kept:
+            if (one.offset, one.block.size_bytes, one.block.digest) != gone:
+                self.confirm(one)
+
     def is_whole(self) -> bool:
         """Return whether the file's SHA-256 is right.
 
@@ -227,6 +237,17 @@ def fetch(
         return _Fetch(source, cache, partials, progress).run()
 
 
+def fetch_places(source: RangeSource, cache: Cache, partial: Partial, places: Sequence[Place]) -> int:
+    """Bring some blocks of a content into its partial file, verified; return how many bytes were fetched.
+
+    Confirmed ones are left as they are. A later `fetch` of the content goes on from there. The caller
+    holds the content's lock. Raises as `fetch` does.
+    """
+    with storage_errors(cache.root):
+        check_room(cache.root, sum(place.block.size_bytes for place in places))
+        return _Fetch(source, cache, [partial], None).fill([(partial, place) for place in places])
+
+
 class _Fetch:
     """One fetch: first what is here already, then what must come over the wire, then repeats."""
 
@@ -245,11 +266,11 @@ class _Fetch:
 
     def run(self) -> int:
         """Fetch and adopt everything; return the bytes fetched."""
-        fetched_bytes = self._fill(self._partials)
+        fetched_bytes = self.fill(_all_places(self._partials))
         damaged = [partial for partial in self._partials if not partial.is_whole()]
         if damaged:
             # A power cut can leave journal entries whose bytes were lost; only those come again.
-            fetched_bytes += self._fill(damaged)
+            fetched_bytes += self.fill(_all_places(damaged))
         for partial in damaged:
             if not partial.is_whole():
                 partial.discard()
@@ -262,9 +283,10 @@ class _Fetch:
             self._cache.adopt(partial.finish(), partial.content.sha256, partial.content.blocks)
         return fetched_bytes
 
-    def _fill(self, partials: Sequence[Partial]) -> int:
+    def fill(self, places: Iterable[tuple[Partial, Place]]) -> int:
+        """Bring every place that is not confirmed; return the bytes fetched."""
         self._stopped = False
-        first, repeats = _pending(partials)
+        first, repeats = _pending(places)
         held = self._cache.index.find_blocks(place.block.digest for _, place in first)
         absent = [
             (partial, place)
@@ -367,23 +389,26 @@ class _RangeBody:
         return piece
 
 
+def _all_places(partials: Iterable[Partial]) -> Iterator[tuple[Partial, Place]]:
+    return ((partial, place) for partial in partials for place in partial.places)
+
+
 def _pending(
-    partials: Iterable[Partial],
+    places: Iterable[tuple[Partial, Place]],
 ) -> tuple[list[tuple[Partial, Place]], list[tuple[Partial, Place, Partial, int]]]:
     """Return unverified places: first occurrences of a block, and repeats with where to copy from."""
     first: list[tuple[Partial, Place]] = []
     repeats: list[tuple[Partial, Place, Partial, int]] = []
     seen: dict[str, tuple[Partial, int]] = {}
-    for partial in partials:
-        for place in partial.places:
-            origin = seen.get(place.block.digest)
-            confirmed = partial.is_confirmed(place)
-            if origin is None:
-                seen[place.block.digest] = (partial, place.offset)
-            if not confirmed and origin is None:
-                first.append((partial, place))
-            elif not confirmed and origin is not None:
-                repeats.append((partial, place, *origin))
+    for partial, place in places:
+        origin = seen.get(place.block.digest)
+        confirmed = partial.is_confirmed(place)
+        if origin is None:
+            seen[place.block.digest] = (partial, place.offset)
+        if not confirmed and origin is None:
+            first.append((partial, place))
+        elif not confirmed and origin is not None:
+            repeats.append((partial, place, *origin))
     return first, repeats
 
 
