@@ -28,9 +28,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of every request body."""
 
 
-# --- accounts, keys, workspaces ----------------------------------------------------------------
-
-
 class Account(Answer, frozen=True):
     """Who acts."""
 
@@ -154,9 +151,6 @@ class PutMember(Request, frozen=True):
     role: Literal["reader", "publisher", "owner"]
 
 
-# --- models ------------------------------------------------------------------------------------
-
-
 class Model(Answer, frozen=True):
     """A model as lists show it: facts of its `latest` revision beside its own."""
 
@@ -204,9 +198,6 @@ class PutGrant(Request, frozen=True):
     """Body of `PUT /v1/models/{id}/grants/{usr}`."""
 
     expires_at: datetime | None = None
-
-
-# --- revisions ---------------------------------------------------------------------------------
 
 
 class Notice(Answer, frozen=True):
@@ -388,9 +379,6 @@ class Plan(Resolved, frozen=True):
     files: list[PlannedFile]
 
 
-# --- publishing --------------------------------------------------------------------------------
-
-
 class UploadFile(Request, frozen=True):
     """A file to publish: identity, blocks, and the byte ranges that checks read.
 
@@ -477,9 +465,6 @@ class StoredBlock(Answer, frozen=True):
     size_bytes: int
 
 
-# --- yanks and other marks ---------------------------------------------------------------------
-
-
 class Reason(Request, frozen=True):
     """Body of every act that needs a written reason."""
 
@@ -493,9 +478,6 @@ class YankResult(Answer, frozen=True):
     requested: str
     changed: list[str]
     unchanged: list[str]
-
-
-# --- diffs -------------------------------------------------------------------------------------
 
 
 class DiffProgress(Answer, frozen=True):
@@ -551,9 +533,6 @@ class Event(Answer, frozen=True):
     model: str | None
     version: str | None
     body: dict[str, Any]
-
-
-# --- lists and errors --------------------------------------------------------------------------
 
 
 class Listing(Answer, frozen=True):
