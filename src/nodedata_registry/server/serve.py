@@ -228,5 +228,6 @@ def describe_start(started: Started, settings: Settings) -> list[str]:
         lines.append(f"Owner key (shown this once): {started.owner_key}")
     if started.warning is not None:
         lines.append(f"Warning: {started.warning}")
-    lines.append(f"Serving {settings.data} at {settings.public_url or started.url} (process {os.getpid()})")
+    seen_at = f"{settings.public_url}, listening on {started.url}" if settings.public_url else started.url
+    lines.append(f"Serving {settings.data} at {seen_at} (process {os.getpid()})")
     return lines
