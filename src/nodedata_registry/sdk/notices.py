@@ -6,6 +6,7 @@ They are issued on every call; Python's own filters decide what is shown
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -40,6 +41,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+_FSSPEC = f"{os.sep}site-packages{os.sep}fsspec{os.sep}"
 _held: ContextVar[list[Warning] | None] = ContextVar("held", default=None)
 
 
@@ -80,7 +82,12 @@ def _levels_to_caller() -> int:
     """Return the `stacklevel` for `issue`: 1 is its own frame."""
     frame = sys._getframe(1)
     levels = 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
         frame = frame.f_back
         levels += 1
     return levels
+
+
+def _is_inside(filename: str) -> bool:
+    """Return whether code of this package, or of fsspec that called it, is in a file."""
+    return filename.startswith(_PACKAGE) or _FSSPEC in filename
