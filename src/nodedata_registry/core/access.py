@@ -163,7 +163,7 @@ def require(
     """
     _refuse_keyless(caller, require_key)
     if target is None or not may_see(caller, target, require_key=require_key):
-        raise ModelNotFound(_not_found("model", asked))
+        raise ModelNotFound(_not_found(caller, "model", asked))
     _require_scope(caller, scopes_on(caller, target, require_key=require_key), scope, "this model")
     return target
 
@@ -204,7 +204,7 @@ def require_workspace(
     """
     _refuse_keyless(caller, require_key)
     if target is None or not may_see_workspace(caller, target):
-        raise WorkspaceNotFound(_not_found("workspace", asked))
+        raise WorkspaceNotFound(_not_found(caller, "workspace", asked))
     _require_scope(caller, scopes_on_workspace(caller, target), scope, "this workspace")
     return target
 
@@ -297,6 +297,8 @@ def _require_scope(caller: Caller, held: frozenset[Scope], scope: Scope, on: str
     )
 
 
-def _not_found(what: str, asked: str | None) -> str:
+def _not_found(caller: Caller, what: str, asked: str | None) -> str:
     name = f"{what} {asked[:120]!r}" if asked else f"such {what}"
+    if caller.account_id is None:
+        return f"there is no {name} that can be read without a key: check the spelling, or pass an API key"
     return f"there is no {name} that this key may see: check the spelling and the key"
