@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
-from safetensors.numpy import load, load_file
+from safetensors.numpy import load, load_file, save_file
 
 from nodedata_registry import NodeData, YankedRevisionWarning, errors
 from nodedata_registry.sdk.filesystem import Address, NodeDataFileSystem
@@ -65,6 +66,28 @@ def test_the_protocol_is_registered(
         assert json.load(file) == {"layers": 4}
 
 
+def test_the_readme_reads_parts_as_it_says(
+    node: NodeData, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "model_card.md").write_text(CARD)
+    (folder / "config.json").write_text("{}")
+    save_file({"encoder.weight": np.ones((2, 3), "f4")}, folder / "model.safetensors")
+    node.models.create("acme/grasp-policy-v2")
+    node.models.create_revision("acme/grasp-policy-v2", "1.0.0", folder, "First")
+    monkeypatch.setenv("NODE_DATA_BASE_URL", door.base_url)
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (snippet,) = (
+        part for part in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "nodedata://" in part
+    )
+    names: dict[str, Any] = {"node": node, "fsspec": fsspec}
+    exec(snippet, names)
+    assert names["encoder"].shape == (2, 3)
+    with names["config"] as file:
+        assert file.read() == b"{}"
+
+
 def test_a_folder_of_a_registry_can_be_opened(published: NodeData, tmp_path: Path) -> None:
     fs = fsspec.filesystem("nodedata", path=tmp_path / "registry", cache=tmp_path / "other")
     assert fs.cat("acme/grasp@1.0.0/config.json") == b'{"layers": 4}\n'
@@ -74,6 +97,16 @@ def test_safetensors_reads_what_cat_gives(fs: NodeDataFileSystem, tmp_path: Path
     loaded = load(fs.cat_file(WEIGHTS))
     expected = load_file(tmp_path / "model" / "weights" / "model.safetensors")
     np.testing.assert_array_equal(loaded["layer3"], expected["layer3"])
+
+
+def test_pandas_reads_a_table_beside_the_weights(published: NodeData, door: Door, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    table = tmp_path / "trials.csv"
+    table.write_text("trial,success\n1,true\n2,false\n")
+    published.models.create_revision(MODEL, "1.0.1", {"eval/trials.csv": table}, "Trials")
+    options = {"base_url": door.base_url, "cache": str(tmp_path / "cache")}
+    read = pandas.read_csv("nodedata://acme/grasp@^1/eval/trials.csv", storage_options=options)
+    assert read["success"].tolist() == [True, False]
 
 
 def test_a_model_is_found_by_its_id_too(fs: NodeDataFileSystem, published: NodeData) -> None:

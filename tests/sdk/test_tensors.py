@@ -230,6 +230,7 @@ def test_one_set_has_plain_names(two_sets: NodeData) -> None:
 
 def test_onnx_initialisers_are_tensors(node: NodeData, tmp_path: Path) -> None:
     import onnx
+    import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
     weight = np.arange(200_000, dtype="f4").reshape(2, 100_000)
@@ -245,6 +246,9 @@ def test_onnx_initialisers_are_tensors(node: NodeData, tmp_path: Path) -> None:
     (tmp_path / "onnx" / "model_card.md").write_text("---\nlicense: mit\n---\n")
     node.models.create_revision(MODEL, "1.0.0", tmp_path / "onnx", "First")
     np.testing.assert_array_equal(node.models.tensors(MODEL)["w"], weight)
+    session = onnxruntime.InferenceSession(node.models.download(MODEL, "^1") / "policy.onnx")
+    (action,) = session.run(None, {"observation": np.ones((1, 2), "f4")})
+    np.testing.assert_allclose(action[0], weight.sum(axis=0))
 
 
 def test_a_revision_without_such_weights_says_so(node: NodeData, tmp_path: Path) -> None:
