@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from nodedata_registry.errors import (
     CannotStart,
+    InvalidLock,
     InvalidName,
     InvalidRequest,
     InvalidSelector,
     InvalidVersion,
     NodeDataError,
+    OtherRegistry,
     Unavailable,
 )
 
@@ -24,7 +26,16 @@ COULD_NOT_RUN = 2
 TOO_LOW = 100
 INTERRUPTED = 130
 
-_COULD_NOT_RUN = (CannotStart, Unavailable, InvalidName, InvalidRequest, InvalidSelector, InvalidVersion)
+_COULD_NOT_RUN = (
+    CannotStart,
+    Unavailable,
+    InvalidLock,
+    InvalidName,
+    InvalidRequest,
+    InvalidSelector,
+    InvalidVersion,
+    OtherRegistry,
+)
 
 _NEXT = {
     "catalog_too_new": "install a newer nodedata-registry",

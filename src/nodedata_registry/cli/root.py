@@ -44,6 +44,10 @@ def _show_version(context: click.Context, _option: click.Parameter, wanted: bool
     sections={
         "Models": {
             "pull": Place("pull:pull", "Download a revision, every byte verified"),
+            "lock": Place("lock:lock", "Pin what a project's models mean now, in node-data.lock"),
+            "sync": Place("sync:sync", "Restore exactly what the lock says, or what was there before"),
+            "audit": Place("audit:audit", "Say what speaks against the locked revisions"),
+            "import": Place("imports:import_", "Bring models in from a Hub, git, MLflow or folders"),
             "model": Place("model:model", "Publish, show, compare, yank: everything about models"),
         },
         "Access": {
@@ -68,5 +72,5 @@ def root() -> None:
     """Publish, pin, download, compare and yank model revisions.
 
     Exit codes: 0 fine, 1 refused or failed, 2 could not run or used wrongly, 100 bump too low
-    (`model check`), 130 Ctrl-C.
+    (`model check`), 101 to 105 findings (`audit`), 130 Ctrl-C.
     """
