@@ -17,13 +17,14 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import anyio.to_thread
 from litestar import Response, Router
 from litestar.background_tasks import BackgroundTask
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, get, post
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 from nodedata_registry.errors import (
@@ -249,7 +250,8 @@ def get_file(call: Ask, revision: Segment) -> Response[Any]:
     selector = _selector(call, revision)
     opened = fetch.open_file(call.registry, call.caller, call.ref, selector, _path(call))
     response = answer_file(call, opened, _headers(opened.resolved))
-    if _is_download(call, opened.entry.size_bytes):
+    # Only bytes come as a stream: HEAD and 304 do not.
+    if isinstance(response, Stream) and _is_download(call, opened.entry.size_bytes):
         view = opened.resolved.view
         response.background = BackgroundTask(
             anyio.to_thread.run_sync,
@@ -276,8 +278,6 @@ def _is_download(call: Ask, size_bytes: int) -> bool:
     Clients say so in a header; those that do not know it ask for no range when they download.
     """
     asked = call.request.headers
-    if call.head or "if-none-match" in asked:
-        return False
     if "range" not in asked:
         return True
     span = parse_range(asked["range"], size_bytes)
@@ -319,7 +319,9 @@ def _link(call: Ask, **changed: str) -> str:
     request = call.request
     kept = [(name, value) for name, value in request.query_params.multi_items() if name not in changed]
     query = urlencode([*kept, *changed.items()])
-    return f'<{base_url(call)}{request.scope["path"]}?{query}>; rel="next"'
+    # A raw path may hold characters that would end the address early.
+    path = quote(request.scope["path"], safe="/%:=~^*,;@!$&'()+")
+    return f'<{base_url(call)}{path}?{query}>; rel="next"'
 
 
 def base_url(call: Ask) -> str:
