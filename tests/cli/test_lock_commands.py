@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -194,3 +196,29 @@ def test_a_damaged_file_is_named_when_it_is_replaced(cli: Command) -> None:
     ran = cli.ok("sync", "models")
     assert "acme/fleet-k/model.safetensors was damaged" in ran.err
     assert damaged.read_bytes() == good
+
+
+def test_a_sync_killed_at_any_moment_leaves_the_old_state_or_the_new(cli: Command) -> None:
+    cli.published("acme/fleet-l", "1.0.0", "1.0.1")
+    texts, states = [], []
+    for version in ("1.0.0", "1.0.1"):
+        cli.ok("lock", f"acme/fleet-l@{version}")
+        texts.append((cli.folder / "node-data.lock").read_text())
+        cli.ok("sync", "models")
+        states.append(files(cli.folder / "models"))
+    random = Random(6)
+    for turn in range(8):
+        (cli.folder / "node-data.lock").write_text(texts[turn % 2])
+        process = subprocess.Popen(
+            [*PROGRAM, "sync", "models"],
+            cwd=cli.folder,
+            env=cli.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(random.uniform(0.2, 0.6))
+        process.kill()
+        process.wait()
+        assert files(cli.folder / "models") in states
+    cli.ok("sync", "models")
+    assert files(cli.folder / "models") == states[1]

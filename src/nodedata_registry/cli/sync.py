@@ -13,7 +13,7 @@ from nodedata_registry.cli.bars import progress_bars
 from nodedata_registry.cli.command import command
 from nodedata_registry.cli.lock import project_option
 from nodedata_registry.cli.shell import Shell
-from nodedata_registry.cli.tables import Column, table, text
+from nodedata_registry.cli.tables import text
 from nodedata_registry.errors import InvalidLock
 
 if TYPE_CHECKING:
@@ -100,10 +100,11 @@ def _locked_registry(project: str) -> str | None:
 
 
 def _show(out: Console, found: SyncResult) -> None:
-    rows = [(one.model, one.version, "yanked" if one.yanked else "", _near(one.path)) for one in found.models]
-    columns = (Column("", whole=True), Column("", whole=True), Column("", whole=True), Column("", whole=True))
-    if rows:
-        out.print(table(columns, rows, head=False), soft_wrap=True)
+    for one in found.models:
+        line = text(f"{one.model} {one.version}", "bold")
+        line.append(" yanked" if one.yanked else "", "yellow")
+        line.append_text(text(f"  {_near(one.path)}"))
+        out.print(line, soft_wrap=True)
     done = "Rolled back" if found.rolled_back else "Restored" if found.changed else "Unchanged"
     counted = words.plural(len(found.models), "model")
     out.print(text(f"{done}: {counted}, {words.size(found.fetched_bytes)} fetched"))

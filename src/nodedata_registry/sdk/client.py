@@ -98,7 +98,7 @@ class _Downloads:
     ) -> None:
         self._connection = connection
         self._settings = settings
-        self.registry = settings.base_url or "" if path is None else f"folder:{Path(path).absolute()}"
+        self.registry = settings.base_url or "" if path is None else f"folder:{Path(path).resolve()}"
         # A registry in this process needs no network, so there is nothing to be offline from.
         self._offline = settings.offline and path is None
         self._lock = threading.Lock()
