@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nodedata_registry.cli.shell import Shell
+from nodedata_registry.errors import ModelNotFound
 
 if TYPE_CHECKING:
+    from nodedata_registry.sdk.client import NodeData
     from nodedata_registry.sdk.scan import Files
 
 
@@ -93,6 +95,15 @@ def _accepted(text: str) -> tuple[str, str]:
     if not equals or not code.strip() or not reason.strip():
         raise click.UsageError(f"--accept {text!r}: write CODE=REASON, such as input_renamed='same joint'")
     return code.strip(), reason.strip()
+
+
+def ensure_model(shell: Shell, node: NodeData, model: str, visibility: str) -> None:
+    """Make the model if the caller sees none of that name."""
+    try:
+        node.models.get(model)
+    except ModelNotFound:
+        made = node.models.create(model, visibility)
+        shell.note(f"Made the {made.visibility} model {made.ref}.")
 
 
 def read_changelog(text: str) -> str:

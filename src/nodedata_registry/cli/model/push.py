@@ -9,17 +9,15 @@ import click
 from nodedata_registry.cli import words
 from nodedata_registry.cli.bars import progress_bars
 from nodedata_registry.cli.command import command
-from nodedata_registry.cli.publishing import Order, order_options, read_changelog
+from nodedata_registry.cli.publishing import Order, ensure_model, order_options, read_changelog
 from nodedata_registry.cli.shell import Shell
 from nodedata_registry.cli.tables import facts, text
 from nodedata_registry.cli.verdicts import base_line
-from nodedata_registry.errors import ModelNotFound
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nodedata_registry import wire
-    from nodedata_registry.sdk.client import NodeData
 
 
 @command(
@@ -53,7 +51,7 @@ def push(shell: Shell, order: Order, changelog: str, create: bool, visibility: s
         raise click.UsageError("--visibility goes with --create; `node-data model publish` changes it later")
     with shell.node() as node, progress_bars(shell) as progress:
         if create:
-            _ensure_model(shell, node, order.model, visibility or "private")
+            ensure_model(shell, node, order.model, visibility or "private")
         revision = node.models.create_revision(
             order.model,
             order.version,
@@ -68,14 +66,6 @@ def push(shell: Shell, order: Order, changelog: str, create: bool, visibility: s
             progress=progress,
         )
     shell.answer(revision, lambda out: _show(out, revision))
-
-
-def _ensure_model(shell: Shell, node: NodeData, model: str, visibility: str) -> None:
-    try:
-        node.models.get(model)
-    except ModelNotFound:
-        made = node.models.create(model, visibility)
-        shell.note(f"Made the {made.visibility} model {made.ref}.")
 
 
 def _show(out: Console, revision: wire.Revision) -> None:
