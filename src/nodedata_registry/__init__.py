@@ -25,10 +25,12 @@ if TYPE_CHECKING:
         YankedRevisionWarning,
     )
     from nodedata_registry.sdk.progress import Progress
+    from nodedata_registry.sdk.project_files import LockWarning
     from nodedata_registry.sdk.snapshot import Snapshot
 
 __all__ = [
     "AsyncNodeData",
+    "LockWarning",
     "NodeData",
     "NodeDataError",
     "NodeDataWarning",
@@ -44,6 +46,7 @@ __all__ = [
 
 _WHERE = {
     "AsyncNodeData": "sdk.aio",
+    "LockWarning": "sdk.project_files",
     "NodeData": "sdk.client",
     "NodeDataError": "errors",
     "NodeDataWarning": "sdk.notices",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +178,12 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 def test_nesting_bombs_are_refused() -> None:
     assert "no TOML" in refused("lock = 1\nx = " + "[" * 100_000)
+
+
+def test_the_format_page_shows_this_very_lock() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text("utf-8")
+    shown = "".join(f"    {line}\n" if line else "\n" for line in FORMAT_PAGE_EXAMPLE.splitlines())
+    assert shown in page
 
 
 # --- the project ---
