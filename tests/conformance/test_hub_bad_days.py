@@ -167,6 +167,14 @@ def test_a_pin_on_a_yanked_version_warns_where_the_client_can(hub: Client, shelf
         assert YANK_REASON in hub.logged[0]
 
 
+def test_the_command_prints_the_warning(hub: Client) -> None:
+    if hub.is_old:
+        pytest.skip("this client shows no warnings")
+    done = hub.command("download", "acme/leg", "--revision", "1.0.1")
+    assert done.returncode == 0
+    assert YANK_REASON in done.stderr
+
+
 def test_every_answer_from_a_yanked_revision_carries_the_warning(shelf: Shelf) -> None:
     commit = shelf.commit("acme/leg", "1.0.1")
     for path in (
@@ -290,7 +298,8 @@ def flip(path: Path) -> None:
 def test_a_download_is_counted_once_and_looking_is_not(hub: Client, shelf: Shelf) -> None:
     model = new_model(shelf, hub, "counted")
     hub.value(f"[api.model_info({model!r}), api.list_repo_files({model!r})]")
-    hub.value(f"fs.cat_file('{model}/weights/model.safetensors', start=5, end=9)")
+    hub.value(f"fs.cat_file('{model}/weights/model.safetensors', start=0, end=9)")
+    hub.value(f"str(api.parse_safetensors_file_metadata({model!r}, 'weights/model.safetensors'))")
     hub.value(f"hub.hf_hub_download({model!r}, 'config.json')")
     assert hub.value(f"api.model_info({model!r}).downloads") == 0
     hub.value(f"hub.snapshot_download({model!r})")

@@ -175,6 +175,15 @@ def test_the_command_downloads_a_range(hub: Client, shelf: Shelf) -> None:
     assert hub.home.joinpath("here", "weights", "model.safetensors").is_file()
 
 
+def test_the_command_lists_and_describes_models(hub: Client, shelf: Shelf) -> None:
+    if hub.is_old:
+        pytest.skip("this client has no such command")
+    listed = hub.command("models", "ls", "--search", "leg", "--format", "json")
+    assert [one["id"] for one in json.loads(listed.stdout)] == ["acme/leg"]
+    told = hub.command("models", "info", "acme/arm", "--revision", "^1", "--format", "json")
+    assert json.loads(told.stdout)["sha"] == shelf.commit("acme/arm", "1.1.0")
+
+
 # --- HfFileSystem -------------------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ WRITING = (
 )
 
 NO_WORKSPACE = "a model is named workspace/name here"
+OTHER_KIND = "this registry has models only"
 
 # The exact words by which clients know these two.
 _DISABLED = "Access to this resource is disabled."
@@ -108,7 +109,7 @@ def answer_routing(request: AnyRequest, error: HTTPException) -> Response[bytes]
     if not reading and error.status_code in (404, 405):
         return answer_known(request, MethodNotAllowed(WRITING, details={"allow": "GET, HEAD"}))
     if _OTHER_KINDS.fullmatch(path):
-        return answer_known(request, ModelNotFound("this registry has models only"))
+        return answer_known(request, ModelNotFound(OTHER_KIND))
     if error.status_code == 404 and path.startswith("/api/models/"):
         return answer_known(request, ModelNotFound(NO_WORKSPACE))
     return answer_http(request, error)
@@ -127,7 +128,7 @@ def _spell(error: NodeDataError, *, has_key: bool) -> tuple[int, dict[str, str],
         text = f"{text} (a Hub client sends HF_TOKEN, or what `hf auth login` stored, as its key)"
     elif isinstance(error, NotAuthenticated):
         code = "RepoNotFound"
-    elif isinstance(error, ModelNotFound) and not has_key:
+    elif isinstance(error, ModelNotFound) and not has_key and text not in (NO_WORKSPACE, OTHER_KIND):
         told = text = f"{text} (a private model needs a key of this registry as HF_TOKEN)"
     headers = {**problem_headers(error), **({} if code is None else {"X-Error-Code": code})}
     headers["X-Error-Message"] = header_text(told)
