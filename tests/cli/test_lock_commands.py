@@ -207,7 +207,7 @@ def test_a_sync_killed_at_any_moment_leaves_the_old_state_or_the_new(cli: Comman
         cli.ok("sync", "models")
         states.append(files(cli.folder / "models"))
     random = Random(6)
-    for turn in range(8):
+    for turn in range(4):
         (cli.folder / "node-data.lock").write_text(texts[turn % 2])
         process = subprocess.Popen(
             [*PROGRAM, "sync", "models"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Literal
 
 from nodedata_registry import wire
@@ -19,7 +20,8 @@ from nodedata_registry.errors import (
     TransferFailed,
     Unavailable,
 )
-from nodedata_registry.sdk.connection import Connection
+from nodedata_registry.sdk import calls
+from nodedata_registry.sdk.connection import FIRST_ANSWER_SECONDS
 from nodedata_registry.sdk.heard import last_heard
 from nodedata_registry.sdk.locate import Surroundings
 from nodedata_registry.sdk.lock import all_revisions, locked_model
@@ -78,7 +80,11 @@ def audit(around: Surroundings, order: AuditOrder) -> AuditResult:
     if order.offline is True or around.offline or around.connection is None:
         return _remembered(around, lock)
     try:
-        return _asked(around.connection, lock, find_project(order.project))
+        connection = around.connection
+        # As for downloads: where the cache may stand in, the registry is waited for 3 s and no more.
+        hurried = order.offline == "fallback"
+        ask = partial(connection.ask_within, seconds=FIRST_ANSWER_SECONDS) if hurried else connection.ask
+        return _asked(ask, lock, find_project(order.project))
     except (Unavailable, TransferFailed) as error:
         if order.offline != "fallback" or not isinstance(error, RegistryUnreachable | TransferFailed):
             raise
@@ -86,11 +92,13 @@ def audit(around: Surroundings, order: AuditOrder) -> AuditResult:
         return _remembered(around, lock)
 
 
-def _asked(connection: Connection, lock: Lock, project: Project | None) -> AuditResult:
+def _asked(
+    ask: Callable[[calls.Call[wire.Revisions]], wire.Revisions], lock: Lock, project: Project | None
+) -> AuditResult:
     now = datetime.now(timezone.utc)
     found = []
     for pin in lock.pins:
-        seen = [_seen(one) for one in all_revisions(connection, pin.model_id)]
+        seen = [_seen(one) for one in all_revisions(ask, pin.model_id)]
         found += [_finding(pin, one) for one in audit_pin(pin, seen, _age(pin, project), now)]
     return _result(lock, "registry", found)
 

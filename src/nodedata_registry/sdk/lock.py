@@ -8,7 +8,7 @@ Each model that is asked for is resolved once; its files are those of the versio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
@@ -280,17 +280,19 @@ def _tell_yank(files: wire.Manifest) -> None:
 def _old_enough(connection: Connection, wish: Wish) -> tuple[str, tuple[Offer, ...]]:
     """Return the version that the wish means under its age rule, and what that rule passes over."""
     now = datetime.now(timezone.utc)
-    offers = [offer_of(one) for one in all_revisions(connection, wish.model)]
+    offers = [offer_of(one) for one in all_revisions(connection.ask, wish.model)]
     offers.sort(key=lambda offer: offer.candidate.version)
     chosen = choose(offers, wish.selector, wish.age, now)
     return str(chosen.version), passed_over(offers, chosen, wish.selector, wish.age, now)
 
 
-def all_revisions(connection: Connection, model: str) -> Iterator[wire.Revision]:
-    """Yield every revision of a model, newest first; one call for each hundred."""
+def all_revisions(
+    ask: Callable[[calls.Call[wire.Revisions]], wire.Revisions], model: str
+) -> Iterator[wire.Revision]:
+    """Yield every revision of a model, newest first; `ask` is called once for each hundred."""
     cursor: str | None = None
     while True:
-        page = connection.ask(calls.list_revisions(model, cursor, _PAGE_ITEMS))
+        page = ask(calls.list_revisions(model, cursor, _PAGE_ITEMS))
         yield from page.items
         if not page.has_more:
             return

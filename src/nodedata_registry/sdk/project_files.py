@@ -70,9 +70,19 @@ def write_whole(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
+        _make_durable(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _make_durable(folder: Path) -> None:
+    """Write the names in a folder to the disk: robots lose power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_registry(pins: tuple[Pin, ...], registry: str) -> None:

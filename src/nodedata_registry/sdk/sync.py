@@ -135,11 +135,12 @@ def _restore(work: _Work, progress: ProgressCallback | None) -> SyncResult:
     tell_yanks(heard, work.order.on_yanked)
     fetched = sum(_fetch(work.around, one, progress) for one in heard)
     before = work.state.read()
-    work.state.write(msgspec.structs.replace(before, next=render_lock(work.lock)))
+    after = before.moved_to(work.lock)
+    if after != before:
+        work.state.write(msgspec.structs.replace(before, next=render_lock(work.lock)))
     if work.order.verify:
         repaired += _mark_damaged_copies(cache, work)
     paths = _place(cache, work)
-    after = before.moved_to(work.lock)
     work.state.write(after)
     return SyncResult(
         dest=None if work.target is None else str(work.target),
