@@ -24,6 +24,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _READ_ONLY = 0o444
+_WRITE_BYTES = 256 * 1024
+"""One write asks the page cache for so much at once; larger ones wait for larger free pages."""
+
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -122,7 +125,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
     # A write may be cut short (a full disk, a limit); the next one then says why.
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(descriptor, rest) :]
+        rest = rest[os.write(descriptor, rest[:_WRITE_BYTES]) :]
 
 
 @contextlib.contextmanager
