@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,28 @@ def test_a_model_that_does_not_exist_leaves_the_lock_as_it_was(fleet: NodeData, 
     with pytest.raises(errors.ModelNotFound):
         fleet.lock(project=want(project, grasp='"1.0.0"', nowhere='"^1"'))
     assert lock_text(project) == before
+
+
+def test_a_model_asked_for_by_name_and_by_id_is_refused(fleet: NodeData, project: Path) -> None:
+    own_id = fleet.models.get(GRASP).id
+    (project / "node-data.toml").write_text(f'[models]\n"{GRASP}" = "^1"\n"{own_id}" = "1.0.0"\n')
+    with pytest.raises(errors.InvalidRequest, match="twice"):
+        fleet.lock(project=project)
+
+
+def test_a_model_may_be_asked_for_by_its_id(fleet: NodeData, project: Path) -> None:
+    (project / "node-data.toml").write_text(f'[models]\n"{fleet.models.get(GRASP).id}" = "^1"\n')
+    fleet.lock(project=project)
+    assert versions(project) == {GRASP: "1.1.0"}
+    assert not fleet.lock(project=project).changed
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_keeps_its_lock(fleet: NodeData, project: Path) -> None:
+    project.chmod(0o555)
+    with pytest.raises(errors.DataFolderNotWritable, match=r"node-data\.lock"):
+        fleet.lock(project=project)
+    project.chmod(0o755)
 
 
 # --- check ---

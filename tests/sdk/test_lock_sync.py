@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,15 @@ def test_a_lock_alone_is_enough(robot: NodeData, project: Path, dest: Path) -> N
 def test_no_lock_says_how_to_make_one(robot: NodeData, tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidLock, match="node-data lock"):
         robot.sync(project=tmp_path)
+
+
+def test_two_syncs_of_one_place_at_a_time_wait_for_each_other(
+    robot: NodeData, project: Path, dest: Path
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda _: robot.sync(dest, project=project), range(4)))
+    assert sorted(result.changed for result in results) == [False, False, False, True]
+    assert contents(dest) == locked_files(project)
 
 
 # --- offline ---

@@ -40,7 +40,7 @@ from nodedata_registry.sdk.project_files import (
     locked_yank,
     read_lock_text,
     wire_yank,
-    write_whole,
+    write_lock,
 )
 
 _PAGE_ITEMS = 100
@@ -118,13 +118,14 @@ def lock(asker: Asker | None, order: LockOrder) -> LockResult:
     old = find_lock(order.project) or Lock()
     plan = plan_lock(old, wishes, _upgrade_rule(order, wishes))
     made, over = _resolved(asker, order, plan)
+    _refuse_twice([*plan.kept, *made])
     new = Lock.of([*plan.kept, *made])
     changed = render_lock(new) != read_lock_text(order.project)
     result = _result(order, old, new, over, changed=changed)
     if changed and order.check:
         raise _outdated(result)
     if changed:
-        write_whole(lock_path(order.project), render_lock(new))
+        write_lock(order.project, render_lock(new))
     return result
 
 
@@ -216,6 +217,17 @@ def _check_known(models: Collection[str], wishes: tuple[Wish, ...], what: str) -
             raise InvalidRequest(
                 f"{model!r} is not among the models of this project: {', '.join(sorted(known))}", field=what
             )
+
+
+def _refuse_twice(pins: Collection[Pin]) -> None:
+    """Return if no model was asked for by its name and by its id."""
+    seen: set[str] = set()
+    for pin in pins:
+        if pin.model_id in seen:
+            raise InvalidRequest(
+                f"{pin.model} is asked for twice, by name and as {pin.model_id}: remove one", field="models"
+            )
+        seen.add(pin.model_id)
 
 
 # --- what it means ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 from nodedata_registry import wire
 from nodedata_registry.core.lockfile import LOCK_NAME, Lock, LockedYank, Pin, parse_lock
 from nodedata_registry.core.project import PROJECT_NAME, Project, parse_project
-from nodedata_registry.errors import InvalidLock, InvalidRequest, OtherRegistry
+from nodedata_registry.errors import (
+    DataFolderNotWritable,
+    InsufficientStorage,
+    InvalidLock,
+    InvalidRequest,
+    OtherRegistry,
+)
 from nodedata_registry.sdk.notices import NodeDataWarning
 
 LocalPath = str | os.PathLike[str]
@@ -57,6 +64,21 @@ def find_project(project: LocalPath) -> Project | None:
         )
     data = _read(folder / PROJECT_NAME)
     return None if data is None else parse_project(data)
+
+
+def write_lock(project: LocalPath, text: str) -> None:
+    """Write the lock of a project folder, whole and durable.
+
+    Raises:
+        DataFolderNotWritable, InsufficientStorage: the old lock stands.
+    """
+    path = lock_path(project)
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InsufficientStorage(f"the disk of {path.parent} is full; nothing was locked") from error
+        raise DataFolderNotWritable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write_whole(path: Path, text: str) -> None:
