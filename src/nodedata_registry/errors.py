@@ -4,13 +4,13 @@
     ├── InvalidInput ............ what was passed can never be accepted
     │   ├── InvalidVersion, InvalidSelector, InvalidName, InvalidPath, PathOutsideRoot
     │   ├── CardRequired, InvalidCard, InvalidWeights, InvalidReason, InvalidRequest
-    │   ├── SchemaMismatch, SchemaContradicted, InvalidLock
+    │   ├── SchemaMismatch, SchemaContradicted, InvalidLock, InvalidBundle
     │   └── MethodNotAllowed, RangeNotSatisfiable
     ├── RuleBroken .............. well formed, but the registry's rules refuse it
     │   ├── VersionExists, VersionNotSuccessor, VersionGap, VersionTooLow
     │   ├── NothingChanged, InvalidParent
     │   ├── NameTaken, PreviewChanged, ConfirmationRequired, NotAllowedNow
-    │   ├── LockOutdated, OtherRegistry, TooYoung
+    │   ├── LockOutdated, OtherRegistry, TooYoung, SignatureRefused
     │   └── DestNotEmpty
     ├── NotFound ................ does not exist for this caller
     │   ├── ModelNotFound, RevisionNotFound, WorkspaceNotFound, AccountNotFound
@@ -160,6 +160,12 @@ class InvalidLock(InvalidInput):
     code = "invalid_lock"
 
 
+class InvalidBundle(InvalidInput):
+    """A signature bundle that is malformed, or over other files than those it is attached to."""
+
+    code = "invalid_bundle"
+
+
 class InvalidRequest(InvalidInput):
     """A request body or parameter that does not have the documented shape."""
 
@@ -263,6 +269,12 @@ class TooYoung(RuleBroken):
     """What the range means now is younger than `min_age`; `details` says when it may be locked."""
 
     code = "too_young"
+
+
+class SignatureRefused(RuleBroken):
+    """No signature by the trusted key covers exactly these files."""
+
+    code = "signature_refused"
 
 
 class DestNotEmpty(RuleBroken):

@@ -61,6 +61,8 @@ NEEDS: dict[tuple[str, str], str] = {
     ("PUT", "{model}/revisions/{selector}/quarantine"): "registry:operate",
     ("DELETE", "{model}/revisions/{selector}/quarantine"): "registry:operate",
     ("POST", "{model}/revisions/{selector}/retire"): "workspace:admin",
+    ("PUT", "{model}/revisions/{selector}/attestations"): "models:upload",
+    ("GET", "{model}/revisions/{selector}/attestations"): "models:read",
     ("GET", "{model}/revisions/{span}/diff"): "models:read",
 }
 SPELLINGS = ("/v1/models/{model}", "/v1/models/{workspace}/{name}")
@@ -76,6 +78,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "{model}/uploads"): publish_body("1.0.2", policy_files(1.0, 5.0)),
     ("PUT", "{model}/uploads/{upload}/blocks/{digest}"): "block",
     ("POST", "{model}/revisions"): publish_body("1.0.2", policy_files(1.0, 5.0)),
+    ("PUT", "{model}/revisions/{selector}/attestations"): "block",
     ("PUT", "{model}/revisions/{selector}/yank"): {"reason": "slips"},
     ("PUT", "{model}/revisions/{selector}/hold"): {"reason": "in a warehouse"},
     ("PUT", "{model}/revisions/{selector}/quarantine"): {"reason": "leaked"},

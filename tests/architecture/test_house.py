@@ -78,7 +78,7 @@ def test_every_error_code_has_a_status() -> None:
 def test_the_api_page_lists_the_codes_that_are_answered_under_their_statuses() -> None:
     abstract = {"invalid_input", "rule_broken", "gone", "access_refused", "transfer_failed", "limit_reached"}
     only_local = {"dest_not_empty", "registry_unreachable", "not_in_cache", "extra_missing"}
-    only_local |= {"invalid_lock", "lock_outdated", "other_registry", "too_young"}
+    only_local |= {"invalid_lock", "lock_outdated", "other_registry", "too_young", "signature_refused"}
     at_start = {"cannot_start", "port_in_use", "data_folder_in_use", "data_folder_not_writable"}
     unlisted = abstract | only_local | at_start | {"catalog_too_new"}
     page = (ROOT / "docs" / "API.md").read_text("utf-8")

@@ -14,6 +14,7 @@ from nodedata_registry.core.versions import Version
 from nodedata_registry.server.ports import Catalog, WriteTransaction
 from nodedata_registry.server.rows import (
     AccountRow,
+    AttestationRow,
     ContentRow,
     Mark,
     ModelRow,
@@ -82,6 +83,10 @@ class World:
             revision_count=1,
             updated_at=START + next(self.numbers) * HOUR,
         )
+
+    def attestation(self, revision_id: str, number: int) -> AttestationRow:
+        digest = f"a{number}" * 32
+        return AttestationRow(self.new_id("att_"), revision_id, digest, "kind", None, START, "usr_0", b"{}")
 
     def event(self, kind: str = "revision.published", **body: object) -> NewEvent:
         return NewEvent(self.new_id("evt_"), kind, START, "usr_0", None, "mdl_0", None, dict(body))

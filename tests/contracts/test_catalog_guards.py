@@ -23,6 +23,7 @@ IMMUTABLE = (
     "texts",
     "events",
     "diffs",
+    "attestations",
 )
 NEVER_DELETED = ("accounts", "workspaces", "models", "revision_marks")
 WITHOUT_ROWID = ("manifests", "manifest_files", "revision_marks")
@@ -44,6 +45,7 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
             tx.contents.put_text(f"a{number}" * 32, b"text")
             tx.diffs.put("rev_a", "rev_b", number, b"diff")
             tx.events.append(world.event())
+            tx.attestations.add(world.attestation(written.id, number))
         tx.revisions.set_yank(written.id, MARK)
         tx.models.put_grant(walk.id, ann.id, START, None)
     catalog.close()

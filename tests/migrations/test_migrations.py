@@ -21,14 +21,14 @@ from nodedata_registry.errors import (
     Unavailable,
 )
 from nodedata_registry.server.catalog import open_catalog
-from nodedata_registry.server.catalog.migrate import MIGRATIONS, bring_up_to_date, history
+from nodedata_registry.server.catalog.migrate import MIGRATIONS, bring_up_to_date, history, upgrade
 from nodedata_registry.server.catalog.sqlite import search
 from nodedata_registry.server.catalog.tables import GUARDS, metadata
 
 REBUILD = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 
 def upgrade():
     with op.batch_alter_table("events", recreate="always") as events:
@@ -38,7 +38,7 @@ def upgrade():
 """
 FAIL = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 
 def upgrade():
     op.execute("CREATE TABLE half (x)")
@@ -47,7 +47,7 @@ def upgrade():
 """
 ORPHAN = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 
 def upgrade():
     op.execute("DELETE FROM accounts")
@@ -63,7 +63,7 @@ def history_with(tmp_path: Path, step: str) -> Path:
     """Return a history that has one step more than the program's."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0003_later.py").write_text(step)
+    (folder / "versions" / "v0004_later.py").write_text(step)
     return folder
 
 
@@ -156,7 +156,7 @@ def test_a_copy_is_made_before_a_migration(path: Path, tmp_path: Path) -> None:
         tx.meta.set("registry", "r1")
     before = schema(path)
     bring_up_to_date(path, migrations=history_with(tmp_path, REBUILD))
-    copy = path.with_name("registry.db.before-0003")
+    copy = path.with_name("registry.db.before-0004")
     assert schema(copy) == before
     assert rows(copy, "SELECT value FROM registry_meta") == [("r1",)]
     assert rows(path, "SELECT value FROM registry_meta") == [("r1",)]
@@ -166,7 +166,7 @@ def test_a_copy_is_made_before_a_migration(path: Path, tmp_path: Path) -> None:
 def test_a_copy_can_be_opened_in_place_of_the_catalog(path: Path, tmp_path: Path) -> None:
     open_catalog(path).close()
     bring_up_to_date(path, migrations=history_with(tmp_path, REBUILD))
-    with closing(open_catalog(path.with_name("registry.db.before-0003"))) as catalog, catalog.write() as tx:
+    with closing(open_catalog(path.with_name("registry.db.before-0004"))) as catalog, catalog.write() as tx:
         tx.meta.set("registry", "r2")
 
 
@@ -189,7 +189,7 @@ def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, step
 def test_a_catalog_of_a_newer_program_is_left_alone(path: Path, tmp_path: Path) -> None:
     bring_up_to_date(path, migrations=history_with(tmp_path, REBUILD))
     before = schema(path)
-    with pytest.raises(CatalogTooNew, match="0003"):
+    with pytest.raises(CatalogTooNew, match="0004"):
         open_catalog(path)
     assert schema(path) == before
 
@@ -230,10 +230,24 @@ def test_many_processes_may_start_first_together(path: Path) -> None:
     assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
 
 
-def test_a_catalog_of_the_beginning_gets_its_downloads_and_keeps_its_rows(path: Path, tmp_path: Path) -> None:
-    beginning = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, beginning, ignore=shutil.ignore_patterns("__pycache__", "v0002*"))
-    bring_up_to_date(path, migrations=beginning)
+def at_revision(path: Path, revision: str) -> None:
+    """Make the catalog that the program of that revision made, its triggers left out."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, history(), to=revision)
+    engine.dispose()
+
+
+def test_a_catalog_without_attestations_gets_them_guarded(path: Path) -> None:
+    at_revision(path, "0002")
+    assert "attestations" not in str(schema(path))
+    open_catalog(path).close()
+    assert any("guard_attestations_fixed" in statement for statement in schema(path, "trigger"))
+    assert path.with_name("registry.db.before-0003").is_file()
+
+
+def test_a_catalog_of_the_beginning_gets_its_downloads_and_keeps_its_rows(path: Path) -> None:
+    at_revision(path, "0001")
     assert "downloads" not in str(schema(path))
     with closing(sqlite3.connect(path)) as connection:
         row = ("ws_1", "acme", "acme", None, "2025-01-01T00:00:00.000000Z")
@@ -243,4 +257,4 @@ def test_a_catalog_of_the_beginning_gets_its_downloads_and_keeps_its_rows(path: 
         assert tx.workspaces.by_slug("acme") is not None
         assert tx.downloads.of(["mdl_1"]) == {}
     assert "CREATE INDEX ix_revisions_commit_hex ON revisions (commit_hex)" in schema(path)
-    assert path.with_name("registry.db.before-0002").is_file()
+    assert path.with_name("registry.db.before-0003").is_file()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-Prefix: TypeAlias = Literal["mdl_", "rev_", "ws_", "usr_", "key_", "evt_", "req_", "upl_"]
+Prefix: TypeAlias = Literal["mdl_", "rev_", "ws_", "usr_", "key_", "evt_", "req_", "upl_", "att_"]
 PREFIXES: tuple[Prefix, ...] = get_args(Prefix)
 
 RANDOM_BYTES = 10

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from nodedata_registry import wire
+from nodedata_registry import wire, wire_attestations
 from nodedata_registry.core.names import parse_model_ref
 from nodedata_registry.core.selectors import parse_selector
 from nodedata_registry.core.versions import Version
@@ -356,6 +356,18 @@ def retire(model: str, version: str, reason: str) -> Call[wire.Revision]:
     """Remove one private revision's files."""
     body = _json(wire.Reason(reason=require_text(reason, "reason")))
     return Call("POST", f"{_version_target(model, version)}/retire", wire.Revision, body)
+
+
+def put_attestation(model: str, version: str, bundle: bytes) -> Call[wire_attestations.Attestation]:
+    """Put a signature beside a version."""
+    return Call(
+        "PUT", f"{_version_target(model, version)}/attestations", wire_attestations.Attestation, bundle
+    )
+
+
+def attestations(model: str, selector: str) -> Call[wire_attestations.Attestations]:
+    """Get the signatures of what a selector means now."""
+    return Call("GET", f"{revision_target(model, selector)}/attestations", wire_attestations.Attestations)
 
 
 def diff(model: str, a: str, b: str, wait_seconds: int | None) -> Call[msgspec.Raw]:

@@ -22,6 +22,7 @@ from nodedata_registry.core.versions import Version
 from nodedata_registry.server.blob_port import BlobStore, StoredBlock
 from nodedata_registry.server.rows import (
     AccountRow,
+    AttestationRow,
     ContentRow,
     EventRow,
     GrantRow,
@@ -52,6 +53,7 @@ class MetaRows(Protocol):
 
 __all__ = [
     "AccountRows",
+    "AttestationRows",
     "BlobStore",
     "Catalog",
     "ContentRows",
@@ -380,6 +382,26 @@ class DiffRows(Protocol):
         ...
 
 
+class AttestationRows(Protocol):
+    """Signatures beside revisions: added, never changed or removed."""
+
+    def add(self, row: AttestationRow) -> None:
+        """Write a new attestation."""
+        ...
+
+    def find(self, revision_id: str, sha256: str) -> AttestationRow | None:
+        """Return the revision's attestation whose bundle has that SHA-256."""
+        ...
+
+    def count(self, revision_id: str) -> int:
+        """Return how many attestations the revision has."""
+        ...
+
+    def of(self, revision_id: str) -> list[AttestationRow]:
+        """Return the revision's attestations, oldest first."""
+        ...
+
+
 class DownloadRows(Protocol):
     """How often revisions were downloaded: figures to look at, which nothing is decided by."""
 
@@ -419,6 +441,7 @@ class ReadTransaction(Protocol):
     contents: ContentRows
     uploads: UploadRows
     diffs: DiffRows
+    attestations: AttestationRows
     downloads: DownloadRows
     events: EventRows
 

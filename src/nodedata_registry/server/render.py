@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from nodedata_registry import wire
+from nodedata_registry import wire, wire_attestations
 from nodedata_registry.core.benchmarks import Benchmark
 from nodedata_registry.core.blocks import Block
 from nodedata_registry.core.bump import Notice, Verdict
@@ -18,6 +18,7 @@ from nodedata_registry.core.schema import Schema, TensorSpec
 from nodedata_registry.server.ports import Progress
 from nodedata_registry.server.rows import (
     AccountRow,
+    AttestationRow,
     ContentRow,
     GrantRow,
     KeyRow,
@@ -27,6 +28,7 @@ from nodedata_registry.server.rows import (
     WorkspaceRow,
 )
 from nodedata_registry.server.service.accounts import IssuedKey
+from nodedata_registry.server.service.attest import Attested
 from nodedata_registry.server.service.events import EventView
 from nodedata_registry.server.service.fetch import FetchPlan, Listing
 from nodedata_registry.server.service.identity import Identity
@@ -282,6 +284,38 @@ def manifest(listing: Listing) -> wire.Manifest:
         model=view.model.ref,
         yanked=yank(view),
         files=[file(entry, listing.facts[entry.path]) for entry in listing.manifest.files],
+    )
+
+
+def attestation(attested: Attested, row: AttestationRow) -> wire_attestations.Attestation:
+    """Return a signature beside a revision."""
+    return wire_attestations.Attestation(
+        id=row.id,
+        model=attested.model.ref,
+        version=str(attested.row.version),
+        digest=attested.row.manifest_digest,
+        kind=row.kind,
+        sha256=row.sha256,
+        key_hint=row.key_hint,
+        size_bytes=len(row.bundle),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        bundle=row.bundle.decode(),
+    )
+
+
+def attestations(found: Attested, resolved: Resolved) -> wire_attestations.Attestations:
+    """Return the signatures of what a selector means now."""
+    view = resolved.view
+    return wire_attestations.Attestations(
+        requested=resolved.requested,
+        resolved=str(view.row.version),
+        digest=view.row.manifest_digest,
+        commit=view.row.commit,
+        model_id=view.model.id,
+        model=view.model.ref,
+        yanked=yank(view),
+        items=[attestation(found, row) for row in found.items],
     )
 
 

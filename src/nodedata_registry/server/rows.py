@@ -164,6 +164,23 @@ class RevisionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestationRow:
+    """A signature beside a revision, as it was sent: `sha256` is that of `bundle`. *Immutable*.
+
+    `kind` is the predicate type of what was signed, `key_hint` the SHA-256 of the signer's public key.
+    """
+
+    id: str
+    revision_id: str
+    sha256: str
+    kind: str
+    key_hint: str | None
+    created_at: datetime
+    created_by: str
+    bundle: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ContentRow:
     """A file's content: SHA-256, size and the blocks whose concatenation it is (`cut` names the rule)."""
 

@@ -28,6 +28,7 @@ from nodedata_registry.server.api.problems import (
 from nodedata_registry.server.api.rates import RateLimits
 from nodedata_registry.server.api.routes import (
     accounts,
+    attestations,
     diffs,
     marks,
     models,
@@ -107,6 +108,7 @@ def _api() -> Router:
         *models.HANDLERS,
         *revisions.HANDLERS,
         *marks.HANDLERS,
+        *attestations.HANDLERS,
         *publishing.HANDLERS,
         *diffs.HANDLERS,
         *records.HANDLERS,

@@ -22,6 +22,7 @@ STATUS: dict[str, int] = {
     "method_not_allowed": 405,
     "range_not_satisfiable": 416,
     "invalid_lock": 400,
+    "invalid_bundle": 422,
     "card_required": 422,
     "invalid_card": 422,
     "invalid_weights": 422,
@@ -43,6 +44,7 @@ STATUS: dict[str, int] = {
     "lock_outdated": 409,
     "other_registry": 409,
     "too_young": 409,
+    "signature_refused": 409,
     # does not exist for this caller
     "not_found": 404,
     "model_not_found": 404,

@@ -3,7 +3,7 @@
 What the database itself refuses to change is listed in `GUARDS` (see `sqlite.triggers`):
 
     never changed, never deleted ... revisions, manifests, manifest_files, file_contents,
-                                     file_facts, texts, events, diffs
+                                     file_facts, texts, events, diffs, attestations
     never deleted, some columns fixed ... accounts, workspaces, models, revision_marks
     free ... members, grants, api_keys, uploads, workspace_blocks, model_summaries,
              downloads, registry_meta
@@ -270,6 +270,20 @@ downloads = Table(
     sqlite_with_rowid=False,
 )
 
+attestations = Table(
+    "attestations",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("revision_id", ForeignKey("revisions.id"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key_hint", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(40), nullable=False),
+    Column("bundle", LargeBinary, nullable=False),
+    UniqueConstraint("revision_id", "sha256"),
+)
+
 diffs = Table(
     "diffs",
     metadata,
@@ -318,6 +332,7 @@ GUARDS = (
     Guard("texts", (("sha256",),)),
     Guard("events", (("sequence",), ("id",))),
     Guard("diffs", (("a_id", "b_id", "rules"),)),
+    Guard("attestations", (("id",), ("revision_id", "sha256"))),
     Guard("accounts", (("id",),), fixed=("id", "created_at")),
     Guard("workspaces", (("id",), ("slug",), ("folded",)), fixed=("id", "slug", "folded", "created_at")),
     Guard(

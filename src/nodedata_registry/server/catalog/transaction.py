@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from nodedata_registry.server import ports
 from nodedata_registry.server.catalog.accounts import Accounts
+from nodedata_registry.server.catalog.attestations import Attestations
 from nodedata_registry.server.catalog.candidates import CandidateCache
 from nodedata_registry.server.catalog.contents import Contents
 from nodedata_registry.server.catalog.diffs import Diffs
@@ -31,5 +32,6 @@ class Transaction:
         self.contents: ports.ContentRows = Contents(connection)
         self.uploads: ports.UploadRows = Uploads(connection)
         self.diffs: ports.DiffRows = Diffs(connection)
+        self.attestations: ports.AttestationRows = Attestations(connection)
         self.downloads: ports.DownloadRows = Downloads(connection)
         self.events: ports.EventRows = Events(connection)

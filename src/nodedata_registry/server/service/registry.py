@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from nodedata_registry.core.ids import Prefix, make_id
+from nodedata_registry.core.oms import MAX_BUNDLE_BYTES
 from nodedata_registry.server.ports import BlobStore, Catalog, DiffRunner
 from nodedata_registry.server.service.memo import Memo
 
@@ -31,6 +32,8 @@ class Limits:
     reason_chars: int = 500
     name_chars: int = 96
     page_items: int = 100
+    attestation_bytes: int = MAX_BUNDLE_BYTES
+    attestations_per_revision: int = 16
     upload_lease: timedelta = timedelta(hours=24)
     sweep_grace: timedelta = timedelta(hours=24)
     diff_wait_seconds: float = 30.0
