@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         return
@@ -115,7 +115,17 @@ def open_door(folder: Path, api_key: str | None = None) -> Iterator[Door]:
     from nodedata_registry.server.app import open_local
 
     local = open_local(folder, api_key)
-    transport = InProcessTransport(local.app)  # type: ignore[arg-type]
+    try:
+        with door_before(local.app) as door:
+            yield door
+    finally:
+        local.close()
+
+
+@contextmanager
+def door_before(app: object) -> Iterator[Door]:
+    """Serve an ASGI application behind a door; its end is left to the caller."""
+    transport = InProcessTransport(app)  # type: ignore[arg-type]
     door = Door()
     handler = type("Handler", (_Handler,), {"door": door, "transport": transport})
     server = _Server(("127.0.0.1", 0), handler)
@@ -129,4 +139,3 @@ def open_door(folder: Path, api_key: str | None = None) -> Iterator[Door]:
         thread.join()
         server.server_close()
         transport.close()
-        local.close()

@@ -146,7 +146,10 @@ class HubSource:
             ) from error
         except errors.HFValidationError as error:
             raise InvalidRequest(f"{_first_line(error)}", field="source") from error
-        except (errors.EntryNotFoundError, errors.LocalEntryNotFoundError) as error:
+        except errors.LocalEntryNotFoundError as error:
+            # How the library says that it could not ask; it is an EntryNotFoundError, too.
+            raise Unavailable(f"{self._api.endpoint} does not answer: {_first_line(error)}") from error
+        except errors.EntryNotFoundError as error:
             raise TransferFailed(f"{self.title}: {_first_line(error)}") from error
         except (_http_error(), OSError) as error:
             raise Unavailable(
