@@ -77,7 +77,8 @@ def test_names_dtypes_and_shapes_move_no_tensor(published: NodeData, door: Door)
     assert "layer4" not in tensors
     assert len(tensors) == 4
     assert tensors.info("layer0").size_bytes == 360_000
-    assert door.sent_bytes - before < 1_000
+    # What the door still counts of earlier answers is no tensor: each has 360,000 bytes.
+    assert door.sent_bytes - before < 36_000
 
 
 def test_only_the_blocks_of_one_tensor_move(published: NodeData, door: Door) -> None:
