@@ -6,12 +6,12 @@ They are issued on every call; Python's own filters decide what is shown
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
+from types import FrameType
 from typing import ParamSpec, TypeVar
 
 from nodedata_registry import wire
@@ -41,7 +41,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
-_FSSPEC = f"{os.sep}site-packages{os.sep}fsspec{os.sep}"
 _held: ContextVar[list[Warning] | None] = ContextVar("held", default=None)
 
 
@@ -82,12 +81,13 @@ def _levels_to_caller() -> int:
     """Return the `stacklevel` for `issue`: 1 is its own frame."""
     frame = sys._getframe(1)
     levels = 1
-    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
+    while frame.f_back is not None and _is_inside(frame):
         frame = frame.f_back
         levels += 1
     return levels
 
 
-def _is_inside(filename: str) -> bool:
-    """Return whether code of this package, or of fsspec that called it, is in a file."""
-    return filename.startswith(_PACKAGE) or _FSSPEC in filename
+def _is_inside(frame: FrameType) -> bool:
+    """Return whether a frame is of this package, or of fsspec that called it."""
+    module = str(frame.f_globals.get("__name__", ""))
+    return frame.f_code.co_filename.startswith(_PACKAGE) or module.partition(".")[0] == "fsspec"
