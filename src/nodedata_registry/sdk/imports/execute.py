@@ -110,6 +110,7 @@ def execute(
             told(_one(models, model, source, step, staging, progress))
         except NothingChanged as error:
             told(Left(step.release.name, error.message))
+            shutil.rmtree(_place_of(source, step, staging), ignore_errors=True)
         except (Unavailable, AccessRefused, LimitReached):
             # None of these is about this one release: the next would fail as well.
             raise
@@ -119,6 +120,7 @@ def execute(
             if not keep_going:
                 raise
             told(Left(step.release.name, error.message, refused=True))
+            shutil.rmtree(_place_of(source, step, staging), ignore_errors=True)
 
 
 def _one(
@@ -131,7 +133,7 @@ def _one(
 ) -> Landed:
     release = step.release
     imported = Imported(source.kind, release.reference)
-    own = staging / hashlib.sha256(f"{source.kind} {release.reference}".encode()).hexdigest()[:24]
+    own = _place_of(source, step, staging)
     fetched = own / "files"
     fetched.mkdir(parents=True, exist_ok=True)
     folder = source.fetch(release, fetched, progress)
@@ -152,6 +154,12 @@ def _one(
     )
     shutil.rmtree(own, ignore_errors=True)
     return Landed(step, revision, card is not None)
+
+
+def _place_of(source: Source, step: Step, staging: Path) -> Path:
+    """Return the folder in which a release is made ready, the same one in every run."""
+    named = f"{source.kind} {step.release.reference}"
+    return staging / hashlib.sha256(named.encode()).hexdigest()[:24]
 
 
 def _missing_card(folder: Path, stated: Stated, imported: Imported) -> str | None:

@@ -226,12 +226,13 @@ class MlflowSource:
 
     def _all_versions(self) -> Iterator[_ModelVersion]:
         token = ""
-        escaped = self._model.replace("'", "''")
+        # The filter language has no escapes, only two kinds of quotes.
+        mark = '"' if "'" in self._model else "'"
         while True:
             page = self._ask(
                 "model-versions/search",
                 _ModelVersions,
-                filter=f"name='{escaped}'",
+                filter=f"name={mark}{self._model}{mark}",
                 max_results=str(_PAGE_ITEMS),
                 page_token=token,
             )
