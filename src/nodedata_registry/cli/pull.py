@@ -38,6 +38,13 @@ node-data pull acme/grasp@1.5.0 --dry-run            # how many bytes would move
 @click.option(
     "--fallback", is_flag=True, help="Let the cache stand in for ranges, too, if no registry answers."
 )
+@click.option(
+    "--require-signature",
+    "trusted",
+    type=click.Path(),
+    metavar="PUBLIC.pem",
+    help="Fetch nothing that this key did not sign.",
+)
 @click.option("--dry-run", is_flag=True, help="Say how many bytes would be fetched; fetch nothing.")
 @click.pass_obj
 def pull(
@@ -48,6 +55,7 @@ def pull(
     deny_yanked: bool,
     offline: bool,
     fallback: bool,
+    trusted: str | None,
     dry_run: bool,
 ) -> None:
     """Download a revision, every byte verified, and print the folder that holds it.
@@ -63,7 +71,7 @@ def pull(
     if dry_run:
         _forecast(shell, wanted)
     else:
-        _download(shell, wanted, dest)
+        _download(shell, wanted, dest, trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ def _mode(offline: bool, fallback: bool) -> bool | str | None:
     return True if offline else "fallback" if fallback else None
 
 
-def _download(shell: Shell, wanted: _Wanted, dest: str | None) -> None:
+def _download(shell: Shell, wanted: _Wanted, dest: str | None, trusted: str | None) -> None:
     with shell.node() as node, progress_bars(shell) as progress:
         found = node.models.download(
             wanted.model,
@@ -90,6 +98,7 @@ def _download(shell: Shell, wanted: _Wanted, dest: str | None) -> None:
             include=wanted.include,
             on_yanked=wanted.on_yanked,
             offline=wanted.offline,
+            require_signature=trusted,
             progress=progress,
         )
     if not shell.as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -28,6 +28,7 @@ from nodedata_registry.sdk.transfer import Content, fetch, missing_bytes
 from nodedata_registry.sdk.transport import Answer
 
 Include = str | Iterable[str] | None
+Approve = Callable[[Found, Mapping[str, str]], None]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
@@ -101,8 +102,12 @@ def download(
     dest: str | os.PathLike[str] | None,
     selection: Selection,
     progress: ProgressCallback | None = None,
+    approve: Approve | None = None,
 ) -> Snapshot:
     """Return a folder with the files wanted: a snapshot in the cache, or `dest` made exactly that.
+
+    `approve` is asked before any file is fetched, with the whole revision's files ({path: SHA-256}), and
+    raises to refuse them.
 
     Raises everything that `locate`, `fetch` and `place` raise.
     """
@@ -110,6 +115,8 @@ def download(
     if target is not None:
         check_replaceable(around.cache, target)
     wanted = _wanted(around, question, selection)
+    if approve is not None:
+        approve(wanted.found, {file.path: file.sha256 for file in plan_of(around, wanted.found).files})
     known = wanted.found.known
     if target is not None:
         ensure(around, wanted, progress)

@@ -14,15 +14,17 @@ from nodedata_registry.sdk import calls
 from nodedata_registry.sdk.connection import Connection
 from nodedata_registry.sdk.progress import Progress, ProgressCallback
 from nodedata_registry.sdk.snapshot import Snapshot
+from nodedata_registry.wire_attestations import Attestation, Attestations
 
 if TYPE_CHECKING:
     from nodedata_registry.core.diff import RevisionDiff
+    from nodedata_registry.sdk.attestations import Verified
     from nodedata_registry.sdk.download import Forecast, Include
     from nodedata_registry.sdk.locate import Surroundings
     from nodedata_registry.sdk.scan import Files, LocalPath
     from nodedata_registry.sdk.tensors import Tensors
 
-Answer = TypeVar("Answer", wire.Resolution, wire.Manifest, wire.Plan)
+Answer = TypeVar("Answer", wire.Resolution, wire.Manifest, wire.Plan, Attestations)
 
 _DIFF_PAUSE_SECONDS = 1
 _STILL_COMPUTING = 202
@@ -173,6 +175,7 @@ class Models:
         include: Include = None,
         on_yanked: str = "warn",
         offline: bool | str | None = None,
+        require_signature: LocalPath | None = None,
         progress: ProgressCallback | None = None,
     ) -> Snapshot:
         """Return a folder with a revision's files, every byte verified.
@@ -180,7 +183,8 @@ class Models:
         Without `dest` it is a read-only snapshot in the cache; with it, that folder becomes exactly
         the revision, in one step. `include` are patterns such as `("*.safetensors",)`. `offline`:
         None asks the registry, True does not, `"fallback"` lets ranges be served from the cache when
-        the registry is silent. Interrupted downloads resume; concurrent ones share the work.
+        the registry is silent. `require_signature` is a public key (PEM): nothing is fetched unless it signed
+        exactly the revision's files. Interrupted downloads resume; concurrent ones share the work.
 
         Warns `YankedRevisionWarning` on every call that gives a yanked revision (`on_yanked="error"`
         raises `RevisionYanked`), `RegistryUnreachableWarning` when the cache stands in.
@@ -189,13 +193,19 @@ class Models:
             RevisionNotFound, RevisionRetired, RevisionQuarantined, ModelNotFound.
             DestNotEmpty: `dest` holds something that no download put there.
             NotInCache: offline, and something is missing.
+            SignatureRefused: no signature by the required key covers exactly these files.
             DigestMismatch, TransferFailed, RegistryUnreachable, InsufficientStorage.
         """
         from nodedata_registry.sdk.download import Selection, download
         from nodedata_registry.sdk.locate import Question
 
         question = Question.of(model, revision, on_yanked, offline)
-        return download(self._around(), question, dest, Selection.of(include), progress)
+        around, approve = self._around(), None
+        if require_signature is not None:
+            from nodedata_registry.sdk.attestations import demand
+
+            approve = demand(around, require_signature)
+        return download(around, question, dest, Selection.of(include), progress, approve)
 
     def forecast(
         self,
@@ -266,6 +276,40 @@ class Models:
     def retire(self, model: str, version: str, reason: str) -> wire.Revision:
         """Remove one private, never public revision's files for ever. Owners only."""
         return self._connection.ask(calls.retire(model, version, reason))
+
+    # --- signatures ---
+
+    def sign(self, model: str, version: str, key: LocalPath, *, password: str | None = None) -> Attestation:
+        """Sign an exact version's files with a private key (PEM) and put the signature beside it.
+
+        Made from the manifest's digests: nothing is hashed again, and the revision does not change.
+
+        Raises:
+            ExtraMissing: `cryptography` is not installed (extra `[sign]`).
+            InvalidRequest: the key cannot be used.
+        """
+        from nodedata_registry.sdk.attestations import sign_revision
+        from nodedata_registry.sdk.signing import load_signer
+
+        return sign_revision(self._connection, model, version, load_signer(key, password))
+
+    def attestations(self, model: str, revision: str = "latest") -> Attestations:
+        """Return the signatures beside a revision; a yanked one warns. None of them is verified here."""
+        return _told(self._connection.ask(calls.attestations(model, revision)))
+
+    def verify(
+        self, model: str, revision: str, key: LocalPath, *, folder: LocalPath | None = None
+    ) -> Verified:
+        """Return the signature by which a public key (PEM) signed exactly the revision's files.
+
+        With `folder`, that must hold exactly these files, too.
+
+        Raises:
+            SignatureRefused: there is no such signature, or the folder differs from it.
+        """
+        from nodedata_registry.sdk.attestations import verify_revision
+
+        return verify_revision(self._connection, model, revision, key, folder)
 
     # --- comparing ---
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from nodedata_registry.core.oms import Bundle, bundle_json, differences, pae, parse_bundle, statement
-from nodedata_registry.errors import ExtraMissing, InvalidBundle, InvalidRequest, SignatureRefused
+from nodedata_registry.errors import ExtraMissing, InvalidBundle, InvalidRequest, SignatureRefused, TooLarge
 from nodedata_registry.sdk.cache import file_sha256
 
 if TYPE_CHECKING:
@@ -92,6 +92,14 @@ class TrustedKey:
             raise SignatureRefused(f"{what} is not what was signed: {differing}", field="files")
         return bundle
 
+    def covers(self, data: bytes, files: Mapping[str, str]) -> bool:
+        """Return whether `check_covers` would pass."""
+        try:
+            self.check_covers(data, files, "")
+        except (InvalidBundle, SignatureRefused, TooLarge):
+            return False
+        return True
+
     def first_covering(self, bundles: Iterable[bytes], files: Mapping[str, str], what: str) -> Bundle:
         """Return the first of the bundles by which this key signed exactly `files`.
 
@@ -102,7 +110,7 @@ class TrustedKey:
         for data in bundles:
             try:
                 return self.check_covers(data, files, what)
-            except (InvalidBundle, SignatureRefused) as error:
+            except (InvalidBundle, SignatureRefused, TooLarge) as error:
                 why = error.message
         raise SignatureRefused(
             f"{what} is not signed by the trusted key (sha256 {self.fingerprint[:16]}…): {why}", field="key"

@@ -21,6 +21,8 @@ from nodedata_registry.cli.command import LazyGroup, Place
             "init": Place("model.init:init", "Write a starter model card"),
             "check": Place("model.check:check", "Ask for the bump verdict; publish nothing"),
             "push": Place("model.push:push", "Publish a revision"),
+            "sign": Place("model.sign:sign", "Sign a version with a key of yours"),
+            "verify": Place("model.verify:verify", "Check who signed a version, or a folder"),
         },
         "Mark": {
             "yank": Place("model.yank:yank", "Mark versions as not to be started with"),

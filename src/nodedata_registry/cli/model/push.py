@@ -11,6 +11,7 @@ from nodedata_registry.cli.bars import progress_bars
 from nodedata_registry.cli.command import command
 from nodedata_registry.cli.publishing import Order, ensure_model, order_options, read_changelog
 from nodedata_registry.cli.shell import Shell
+from nodedata_registry.cli.signing import check_key, sign_options
 from nodedata_registry.cli.tables import facts, text
 from nodedata_registry.cli.verdicts import base_line
 
@@ -41,7 +42,16 @@ node-data model push --model acme/grasp --version 1.4.1 --remove old.onnx --chan
 @click.option(
     "--visibility", type=click.Choice(("private", "public")), help="For --create; private if absent."
 )
-def push(shell: Shell, order: Order, changelog: str, create: bool, visibility: str | None) -> None:
+@sign_options("--sign", required=False)
+def push(
+    shell: Shell,
+    order: Order,
+    changelog: str,
+    create: bool,
+    visibility: str | None,
+    key: str | None,
+    password: str | None,
+) -> None:
     """Publish a revision: whole and for ever, or not at all.
 
     One folder is the whole revision: what the parent has and the folder lacks is removed. Files are laid
@@ -49,6 +59,8 @@ def push(shell: Shell, order: Order, changelog: str, create: bool, visibility: s
     """
     if visibility is not None and not create:
         raise click.UsageError("--visibility goes with --create; `node-data model publish` changes it later")
+    if key is not None:
+        check_key(key, password)
     with shell.node() as node, progress_bars(shell) as progress:
         if create:
             ensure_model(shell, node, order.model, visibility or "private")
@@ -65,6 +77,9 @@ def push(shell: Shell, order: Order, changelog: str, create: bool, visibility: s
             follow_links=order.follow_links,
             progress=progress,
         )
+        if key is not None:
+            made = node.models.sign(revision.model_id, revision.version, key, password=password)
+            shell.note(f"Signed by the key {made.key_hint}.")
     shell.answer(revision, lambda out: _show(out, revision))
 
 
