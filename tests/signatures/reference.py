@@ -30,7 +30,7 @@ def reference_python() -> Path:
 def reference_verifies(python: Path, folder: Path, signature: Path, key: Path) -> bool:
     """Return whether the reference command accepts a folder and a bundle."""
     command = [str(python), "-m", "model_signing", "verify", "key", str(folder)]
-    options = ["--signature", str(signature), "--public-key", str(key)]
+    options = ["--signature", str(signature), "--public_key", str(key)]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode == 0 or "Verification failed" in done.stderr + done.stdout, done.stderr
     return done.returncode == 0
