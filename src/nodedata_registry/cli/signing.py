@@ -9,12 +9,12 @@ import click
 
 
 def sign_options(name: str, *, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add the option `name` for a private key, which the command gets as `key`, and its `password`."""
+    """Add the option `name` for a private key (`signing_key` in the command) and its `password`."""
 
     def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
         key = click.option(
             name,
-            "key",
+            "signing_key",
             required=required,
             type=click.Path(),
             metavar="KEY.pem",

@@ -49,7 +49,7 @@ def push(
     changelog: str,
     create: bool,
     visibility: str | None,
-    key: str | None,
+    signing_key: str | None,
     password: str | None,
 ) -> None:
     """Publish a revision: whole and for ever, or not at all.
@@ -59,8 +59,8 @@ def push(
     """
     if visibility is not None and not create:
         raise click.UsageError("--visibility goes with --create; `node-data model publish` changes it later")
-    if key is not None:
-        check_key(key, password)
+    if signing_key is not None:
+        check_key(signing_key, password)
     with shell.node() as node, progress_bars(shell) as progress:
         if create:
             ensure_model(shell, node, order.model, visibility or "private")
@@ -77,8 +77,8 @@ def push(
             follow_links=order.follow_links,
             progress=progress,
         )
-        if key is not None:
-            made = node.models.sign(revision.model_id, revision.version, key, password=password)
+        if signing_key is not None:
+            made = node.models.sign(revision.model_id, revision.version, signing_key, password=password)
             shell.note(f"Signed by the key {made.key_hint}.")
     shell.answer(revision, lambda out: _show(out, revision))
 
