@@ -47,6 +47,7 @@ def _show_version(context: click.Context, _option: click.Parameter, wanted: bool
             "lock": Place("lock:lock", "Pin what a project's models mean now, in node-data.lock"),
             "sync": Place("sync:sync", "Restore exactly what the lock says, or what was there before"),
             "audit": Place("audit:audit", "Say what speaks against the locked revisions"),
+            "import": Place("imports:import_", "Bring models in from a Hub, git, MLflow or folders"),
             "model": Place("model:model", "Publish, show, compare, yank: everything about models"),
         },
         "Access": {
