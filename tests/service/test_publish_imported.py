@@ -75,11 +75,11 @@ def test_an_import_needs_a_card_that_passes_and_something_new(begun: World) -> N
         begun.publish("1.0.1", FIRST, imported=FROM_GIT)
 
 
-def test_an_import_needs_the_scope_of_a_publisher(begun: World) -> None:
-    publisher, reader = begun.account("p", "publisher"), begun.account("r", "reader")
+def test_an_import_takes_an_owner_as_accepting_findings_does(begun: World) -> None:
+    publisher, owner = begun.account("p", "publisher"), begun.account("o", "owner")
     with pytest.raises(ScopeMissing):
-        begun.publish("1.0.1", RELICENSED, caller=reader, imported=FROM_GIT)
-    assert begun.publish("1.0.1", RELICENSED, caller=publisher, imported=FROM_GIT).verdict.imported
+        begun.publish("1.0.1", RELICENSED, caller=publisher, imported=FROM_GIT)
+    assert begun.publish("1.0.1", RELICENSED, caller=owner, imported=FROM_GIT).verdict.imported
 
 
 @pytest.mark.parametrize(

@@ -87,13 +87,13 @@ def missing_blocks(
 def model_to_publish(
     registry: Registry, tx: ReadTransaction, caller: Caller, ref: str, order: PublishOrder
 ) -> ModelRow:
-    """Return the model if the caller may publish there; accepting findings takes an owner.
+    """Return the model if the caller may publish there; accepting findings or importing takes an owner.
 
     Raises:
         ModelNotFound, NotAuthenticated, ScopeMissing.
     """
     model = find_model(registry, tx, caller, ref, Scope.MODELS_UPLOAD)
-    if order.accept:
+    if order.accept or order.imported is not None:
         find_model(registry, tx, caller, ref, Scope.WORKSPACE_ADMIN)
     return model
 
